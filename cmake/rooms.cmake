@@ -43,7 +43,8 @@ function(waystation_test name)
   target_link_libraries(${name}_test PRIVATE ${ARGN} test_support GTest::gmock GTest::gtest_main
                         waystation_warnings)
   target_compile_definitions(${name}_test PRIVATE WAYSTATION_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 120 LABELS ${name})
 endfunction()
 
 # waystation_fuzz(NAME libraries...): tests/fuzz/NAME.cc with its seeds in tests/fuzz/corpus/NAME.
