@@ -132,6 +132,8 @@ class Store {
 struct StoreOptions {
   std::size_t block_cache_bytes = 24U << 20;
   std::size_t write_buffer_bytes = 16U << 20;  // all families together
+  /// Free space below which writes are refused with kLimit.
+  std::uint64_t reserve_bytes = 64U << 20;
   bool create = true;
 };
 
@@ -140,5 +142,9 @@ struct StoreOptions {
 ///         know; kCorruption a damaged store and what to do.
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory,
                                                 const StoreOptions& options);
+
+/// Makes a damaged store openable again with whatever of it can be read, the log's tail included.
+/// What it loses is found missing by the sync and fetched again. REQUIRES: nobody has it open.
+Result<> repair_rocks_store(const std::string& directory);
 
 }  // namespace cache
