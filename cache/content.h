@@ -30,6 +30,8 @@ struct SummaryView {
   std::string_view body_structure;
 };
 Result<SummaryView> decode_summary(std::string_view record);
+/// Adds the stored form of `summary` to `batch`: its record, and the searchable text of its fields.
+void put_summary(Batch* batch, AccountId account, MessageId message, const Summary& summary);
 
 /// Identity of a message for finding it again at another UID (design: identity).
 struct Digest {
@@ -44,7 +46,7 @@ struct Digest {
 /// on a worker when there is much to do; never two calls at once.
 ///
 /// Lifetime: made by Account; destroyed without finish() and a commit, what it had stored is
-/// erased.
+/// erased. May outlive the account.
 class ContentWriter {
  public:
   virtual ~ContentWriter() = default;
@@ -62,7 +64,22 @@ class ContentWriter {
   // After finish():
   virtual std::uint64_t size() const = 0;
   virtual const Digest& digest() const = 0;
+
+  // For Account alone, which commits the rest in one batch with the row that refers to it:
+  /// All that is not stored yet, the message record (body, text, used now) and the removal of the
+  /// staging mark with it. REQUIRES: finish().
+  virtual Batch take_rest() = 0;
+  /// The rest is durable: the writer calls `dropped` no more.
+  virtual void keep() = 0;
 };
+
+/// Makes the writer of `message`. Its first store() sets the staging mark (keys::staging), so that
+/// a crash before the last commit leaves nothing behind; only chunks of body and text are stored
+/// ahead, records are part of take_rest(). store() commits to a stream of its own, so that a
+/// failure there is the writer's alone. `dropped` is called by the destructor, unless keep() was.
+std::unique_ptr<ContentWriter> make_content_writer(Store* store, Executor* executor,
+                                                   AccountId account, MessageId message,
+                                                   std::function<void(MessageId)> dropped);
 
 /// Reads content.
 ///
