@@ -10,103 +10,160 @@
 #include <string_view>
 #include <vector>
 
+#include "base/executor.h"
 #include "base/result.h"
+#include "base/task.h"
 #include "cache/ids.h"
 #include "cache/store.h"
+#include "protocol/imap/envelope.h"
+#include "protocol/mime/date.h"
 
 namespace cache {
+
+/// Body chunks are this long, the last one apart: any byte range is a few reads away.
+inline constexpr std::size_t kBodyChunkBytes = std::size_t{256} << 10;
 
 /// What a listing shows, already in wire form: copied into FETCH answers as it is.
 struct Summary {
   std::string envelope;        // "(\"Mon, …\" …)"
   std::string body;            // BODY
   std::string body_structure;  // BODYSTRUCTURE
-  bool provisional = true;     // upstream's words; false: parsed from the bytes here
+  std::string fields;          // what SEARCH looks at: encode_search_fields()
 };
-/// The parts of a Summary as views into a stored record.
+/// The parts of a stored summary.
 struct SummaryView {
   std::string_view envelope;
   std::string_view body;
   std::string_view body_structure;
 };
+std::string encode_summary(const Summary& summary);
 Result<SummaryView> decode_summary(std::string_view record);
-/// Adds the stored form of `summary` to `batch`: its record, and the searchable text of its fields.
-void put_summary(Batch* batch, AccountId account, MessageId message, const Summary& summary);
 
-/// Identity of a message for finding it again at another UID (design: identity).
+/// What SEARCH looks at without the body: decoded, case-folded UTF-8.
+struct SearchFields {
+  std::optional<mime::SentDate> sent;
+  std::string_view subject;
+  std::string_view from;
+  std::string_view to;
+  std::string_view cc;
+  std::string_view bcc;
+};
+std::string encode_search_fields(const SearchFields& fields);
+/// The same from an ENVELOPE, for messages whose header is not cached.
+std::string encode_search_fields(const imap::Envelope& envelope);
+Result<SearchFields> decode_search_fields(std::string_view record);
+
+/// Identity of a message for finding it again at another UID.
 struct Digest {
   std::string message_id;  // normalised, or empty
   std::uint64_t header_hash[2] = {0, 0};
   std::uint64_t size = 0;
   bool operator==(const Digest&) const = default;
 };
+Digest digest_of(std::string_view header_block, std::uint64_t size);
 
 /// Takes a message's bytes in chunks and turns them into what is stored: body chunks, header block,
-/// section offsets, summary, search text. Pure work without I/O of its own: run feed() and finish()
-/// on a worker when there is much to do; never two calls at once.
+/// section offsets, summary, search text.
 ///
-/// Lifetime: made by Account; destroyed without finish() and a commit, what it had stored is
-/// erased. May outlive the account.
+/// Thread:   feed() and finish() are pure work: on any thread, a worker when there is much to do,
+///           never two calls at once. The rest on the account's loop.
+/// Lifetime: `store` and `executor` outlive it. Destroyed before take_batch() was called, it erases
+///           what it had stored.
 class ContentWriter {
  public:
-  virtual ~ContentWriter() = default;
+  /// `staged`: the message is not in any mailbox yet; what a crash leaves of it is swept at the
+  /// next start.
+  ContentWriter(Store* store, Executor* executor, AccountId account, MessageId message,
+                bool staged);
+  ~ContentWriter();
+  ContentWriter(const ContentWriter&) = delete;
+  ContentWriter& operator=(const ContentWriter&) = delete;
 
-  virtual MessageId message() const = 0;
-  /// Adds the next bytes. What is complete waits in the batch.
-  virtual void feed(std::string_view bytes) = 0;
-  virtual void finish() = 0;
-  /// Bytes that wait to be stored: above some 256 KiB the owner awaits store() before it feeds
+  MessageId message() const { return message_; }
+  /// Adds the next bytes.
+  void feed(std::string_view bytes);
+  void finish();
+  /// Bytes that wait to be stored. Above some 512 KiB the owner awaits store() before it feeds
   /// more.
-  virtual std::size_t pending_bytes() const = 0;
-  /// Commits what waits (kOrdered) so that memory stays small. From the account's loop.
-  virtual Task<Result<>> store() = 0;
+  std::size_t pending_bytes() const { return batch_.bytes(); }
+  /// Commits what waits, kOrdered, so that memory stays small.
+  Task<Result<>> store();
 
-  // After finish():
-  virtual std::uint64_t size() const = 0;
-  virtual const Digest& digest() const = 0;
+  /// What is left to store, the message record included: to be committed together with the index
+  /// rows that make the message visible. REQUIRES: finish() was called.
+  Batch take_batch();
+  /// REQUIRES: finish() was called.
+  std::uint64_t size() const { return size_; }
+  const Digest& digest() const { return digest_; }
 
-  // For Account alone, which commits the rest in one batch with the row that refers to it:
-  /// All that is not stored yet, the message record (body, text, used now) and the removal of the
-  /// staging mark with it. REQUIRES: finish().
-  virtual Batch take_rest() = 0;
-  /// The rest is durable: the writer calls `dropped` no more.
-  virtual void keep() = 0;
+ private:
+  class Parsing;
+
+  void put_chunk();
+
+  Store* store_;
+  Executor* executor_;
+  AccountId account_;
+  MessageId message_;
+  bool staged_;
+  bool stored_some_ = false;
+  bool taken_ = false;
+  std::uint64_t size_ = 0;
+  Digest digest_;
+  Batch batch_;
+  std::string chunk_;
+  std::uint32_t chunks_ = 0;
+  std::unique_ptr<Parsing> parsing_;
 };
 
-/// Makes the writer of `message`. Its first store() sets the staging mark (keys::staging), so that
-/// a crash before the last commit leaves nothing behind; only chunks of body and text are stored
-/// ahead, records are part of take_rest(). store() commits to a stream of its own, so that a
-/// failure there is the writer's alone. `dropped` is called by the destructor, unless keep() was.
-std::unique_ptr<ContentWriter> make_content_writer(Store* store, Executor* executor,
-                                                   AccountId account, MessageId message,
-                                                   std::function<void(MessageId)> dropped);
+/// Adds to `batch` the removal of everything that is stored of a message.
+void erase_content(AccountId account, MessageId message, Batch* batch);
+/// Adds to `batch` the removal of its body and text alone: it can still be listed.
+void erase_body(AccountId account, MessageId message, Batch* batch);
 
 /// Reads content.
 ///
 /// Thread: any; may wait for the disk, so on a worker. A value that is cheap to copy.
+/// Errors: kNotFound when it is not cached, kCorruption.
 class MessageReader {
  public:
   MessageReader(Store* store, AccountId account) : store_(store), account_(account) {}
 
-  /// Calls `each(index, record)` for every id that has a summary. One range scan when the ids are
-  /// ascending and dense, as they are after a first sync. Ends early when `each` returns false.
+  /// Calls `each(index, record)` for every id that has a summary, `index` into `ids`. One range
+  /// scan when the ids are ascending and dense, as they are after a first sync. Ends early when
+  /// `each` returns false.
   Result<> summaries(std::span<const MessageId> ids,
                      const std::function<bool(std::size_t, const SummaryView&)>& each) const;
-  /// The header block (with its empty line) and the section map of the message (mime::SectionMap).
+  /// The same for header blocks (with their empty line) and section maps (mime::SectionMap). The
+  /// block is empty when it is too long to be kept apart: then read it from the body.
+  using EachHeader =
+      std::function<bool(std::size_t, std::string_view block, std::string_view sections)>;
+  Result<> headers(std::span<const MessageId> ids, const EachHeader& each) const;
+  /// The same for SEARCH.
+  Result<> search_fields(std::span<const MessageId> ids,
+                         const std::function<bool(std::size_t, const SearchFields&)>& each) const;
+  /// All header fields as mime::SearchHeader::all.
+  Result<> search_headers(std::span<const MessageId> ids,
+                          const std::function<bool(std::size_t, std::string_view all)>& each) const;
+  /// The searchable text of bodies, chunk by chunk; chunks of a message come in order, and the end
+  /// of one overlaps nothing of the next: who looks for a string minds the seam.
+  Result<> search_texts(std::span<const MessageId> ids,
+                        const std::function<bool(std::size_t, std::string_view chunk)>& each) const;
+
   struct Header {
     std::string block;
     std::string sections;
   };
-  Result<> headers(std::span<const MessageId> ids,
-                   const std::function<bool(std::size_t, std::string_view block,
-                                            std::string_view sections)>& each) const;
   Result<Header> header(MessageId id) const;
   /// Appends bytes [offset, offset + length) of the message, fewer at its end.
   Result<> body(MessageId id, std::uint64_t offset, std::uint64_t length, std::string* out) const;
-  Result<std::uint64_t> body_size(MessageId id) const;
   Result<Digest> digest(MessageId id) const;
 
  private:
+  Result<> each_record(Family family, std::span<const MessageId> ids,
+                       const std::function<std::string(MessageId)>& key_of,
+                       const std::function<bool(std::size_t, std::string_view)>& each) const;
+
   Store* store_;
   AccountId account_;
 };
