@@ -38,6 +38,8 @@ struct SummaryView {
 };
 std::string encode_summary(const Summary& summary);
 Result<SummaryView> decode_summary(std::string_view record);
+/// Adds the stored form of `summary` to `batch`: its record, and the searchable text of its fields.
+void put_summary(Batch* batch, AccountId account, MessageId message, const Summary& summary);
 
 /// What SEARCH looks at without the body: decoded, case-folded UTF-8.
 struct SearchFields {
@@ -67,14 +69,13 @@ Digest digest_of(std::string_view header_block, std::uint64_t size);
 ///
 /// Thread:   feed() and finish() are pure work: on any thread, a worker when there is much to do,
 ///           never two calls at once. The rest on the account's loop.
-/// Lifetime: `store` and `executor` outlive it. Destroyed before take_batch() was called, it erases
-///           what it had stored.
+/// Lifetime: `store` and `executor` outlive it; it may outlive the account. Destroyed without
+///           keep(), it erases what it had stored.
 class ContentWriter {
  public:
-  /// `staged`: the message is not in any mailbox yet; what a crash leaves of it is swept at the
-  /// next start.
+  /// `dropped`: called by the destructor unless keep() was called.
   ContentWriter(Store* store, Executor* executor, AccountId account, MessageId message,
-                bool staged);
+                std::function<void(MessageId)> dropped);
   ~ContentWriter();
   ContentWriter(const ContentWriter&) = delete;
   ContentWriter& operator=(const ContentWriter&) = delete;
@@ -86,15 +87,20 @@ class ContentWriter {
   /// Bytes that wait to be stored. Above some 512 KiB the owner awaits store() before it feeds
   /// more.
   std::size_t pending_bytes() const { return batch_.bytes(); }
-  /// Commits what waits, kOrdered, so that memory stays small.
+  /// Commits the chunks that wait, kOrdered, so that memory stays small. The first call sets the
+  /// staging mark (keys::staging): what a crash leaves is swept at the next start. Commits to a
+  /// stream of its own, so that a failure here is the writer's alone.
   Task<Result<>> store();
 
-  /// What is left to store, the message record included: to be committed together with the index
-  /// rows that make the message visible. REQUIRES: finish() was called.
-  Batch take_batch();
-  /// REQUIRES: finish() was called.
+  // After finish():
   std::uint64_t size() const { return size_; }
   const Digest& digest() const { return digest_; }
+
+  // For Account alone, which commits the rest in one batch with the row that refers to it:
+  /// All that is not stored yet, the records, and the removal of the staging mark.
+  Batch take_rest();
+  /// The rest is durable: nothing is erased any more and `dropped` is not called.
+  void keep() { kept_ = true; }
 
  private:
   class Parsing;
@@ -105,9 +111,10 @@ class ContentWriter {
   Executor* executor_;
   AccountId account_;
   MessageId message_;
-  bool staged_;
+  std::function<void(MessageId)> dropped_;
+  std::uint32_t stream_;
   bool stored_some_ = false;
-  bool taken_ = false;
+  bool kept_ = false;
   std::uint64_t size_ = 0;
   Digest digest_;
   Batch batch_;
@@ -115,6 +122,11 @@ class ContentWriter {
   std::uint32_t chunks_ = 0;
   std::unique_ptr<Parsing> parsing_;
 };
+
+/// Makes the writer of `message`.
+std::unique_ptr<ContentWriter> make_content_writer(Store* store, Executor* executor,
+                                                   AccountId account, MessageId message,
+                                                   std::function<void(MessageId)> dropped);
 
 /// Adds to `batch` the removal of everything that is stored of a message.
 void erase_content(AccountId account, MessageId message, Batch* batch);

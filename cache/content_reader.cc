@@ -46,6 +46,12 @@ Result<SummaryView> decode_summary(std::string_view record) {
   return view;
 }
 
+void put_summary(Batch* batch, AccountId account, MessageId message, const Summary& summary) {
+  batch->put(Family::kSummary, keys::content(account, message), encode_summary(summary));
+  batch->put(Family::kText, keys::text(account, keys::TextKind::kFields, message, 0),
+             summary.fields);
+}
+
 std::string encode_search_fields(const SearchFields& fields) {
   std::string record;
   Encoder(&record)

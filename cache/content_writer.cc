@@ -1,3 +1,5 @@
+#include <atomic>
+#include <chrono>
 #include <utility>
 
 #include "cache/codec.h"
@@ -15,6 +17,18 @@ namespace {
 // Search text is stored in pieces of about this size, so that neither a writer nor a scan holds a
 // long message whole.
 constexpr std::size_t kTextChunkBytes = std::size_t{64} << 10;
+
+// Commit streams of writers: apart from those of accounts, which are account ids.
+std::uint32_t next_writer_stream() {
+  static std::atomic<std::uint32_t> next = 0;
+  return 0x8000'0000U | next.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint32_t hours_since_1970() {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::hours>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
 
 }  // namespace
 
@@ -64,22 +78,34 @@ class ContentWriter::Parsing {
 };
 
 ContentWriter::ContentWriter(Store* store, Executor* executor, AccountId account, MessageId message,
-                             bool staged)
+                             std::function<void(MessageId)> dropped)
     : store_(store),
       executor_(executor),
       account_(account),
       message_(message),
-      staged_(staged),
+      dropped_(std::move(dropped)),
+      stream_(next_writer_stream()),
       parsing_(std::make_unique<Parsing>(this)) {}
 
 ContentWriter::~ContentWriter() {
-  if (taken_ || !stored_some_) return;
-  Batch batch;
-  erase_body(account_, message_, &batch);
-  if (staged_) batch.erase(Family::kMessages, keys::staging(account_, message_));
-  // Whether this works or not, nobody sees the bytes; a failure leaves them to the sweep at start.
-  store_->commit(account_.value(), std::move(batch), Durability::kOrdered, executor_,
-                 [](const Result<>&) {});
+  if (kept_) return;
+  if (stored_some_) {
+    Batch batch;
+    erase_body(account_, message_, &batch);
+    batch.erase(Family::kMessages, keys::staging(account_, message_));
+    // Whether this works or not, nobody sees the bytes; a failure leaves them to the sweep at
+    // start.
+    store_->recover(stream_);
+    store_->commit(stream_, std::move(batch), Durability::kOrdered, executor_,
+                   [store = store_, stream = stream_](const Result<>&) { store->recover(stream); });
+  }
+  if (dropped_) dropped_(message_);
+}
+
+std::unique_ptr<ContentWriter> make_content_writer(Store* store, Executor* executor,
+                                                   AccountId account, MessageId message,
+                                                   std::function<void(MessageId)> dropped) {
+  return std::make_unique<ContentWriter>(store, executor, account, message, std::move(dropped));
 }
 
 void ContentWriter::feed(std::string_view bytes) {
@@ -107,8 +133,6 @@ void ContentWriter::finish() {
   imap::encode_envelope(message.envelope, &summary.envelope);
   imap::encode_body(message.structure, &summary.body);
   imap::encode_body_structure(message.structure, &summary.body_structure);
-  batch_.put(Family::kSummary, keys::content(account_, message_), encode_summary(summary));
-
   SearchFields fields;
   if (message.envelope.date) fields.sent = mime::parse_date(*message.envelope.date);
   fields.subject = header.subject;
@@ -116,8 +140,8 @@ void ContentWriter::finish() {
   fields.to = header.to;
   fields.cc = header.cc;
   fields.bcc = header.bcc;
-  batch_.put(Family::kText, keys::text(account_, keys::TextKind::kFields, message_, 0),
-             encode_search_fields(fields));
+  summary.fields = encode_search_fields(fields);
+  put_summary(&batch_, account_, message_, summary);
   batch_.put(Family::kText, keys::text(account_, keys::TextKind::kHeader, message_, 0), header.all);
 
   std::string record;
@@ -131,6 +155,7 @@ void ContentWriter::finish() {
   facts.digest = digest_;
   facts.body = true;
   facts.text = true;
+  facts.used_hour = hours_since_1970();
   batch_.put(Family::kMessages, keys::message(account_, message_), encode_message_record(facts));
   parsing_.reset();
 }
@@ -142,17 +167,15 @@ Task<Result<>> ContentWriter::store() {
     // What an interrupted attempt left goes first: it may have been longer.
     Batch first;
     erase_body(account_, message_, &first);
-    if (staged_) first.put(Family::kMessages, keys::staging(account_, message_), {});
+    first.put(Family::kMessages, keys::staging(account_, message_), {});
     first.append(std::move(batch));
     batch = std::move(first);
   }
-  co_return co_await store_->commit(account_.value(), std::move(batch), Durability::kOrdered,
-                                    executor_);
+  co_return co_await store_->commit(stream_, std::move(batch), Durability::kOrdered, executor_);
 }
 
-Batch ContentWriter::take_batch() {
-  taken_ = true;
-  if (staged_ && stored_some_) batch_.erase(Family::kMessages, keys::staging(account_, message_));
+Batch ContentWriter::take_rest() {
+  if (stored_some_) batch_.erase(Family::kMessages, keys::staging(account_, message_));
   return std::exchange(batch_, {});
 }
 
