@@ -44,7 +44,7 @@ class FieldNames {
 
  private:
   std::uint64_t shapes_ = 0;  // a bit for each (first letter, length) there is: most names end here
-  std::vector<std::string> names_;  // in lower case, sorted by length
+  std::vector<std::string> names_;
 };
 
 enum class FieldFilter : std::uint8_t { kOnly, kNot };
