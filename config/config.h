@@ -24,7 +24,7 @@ enum class Protocol { kImap };
 /// One address that clients connect to.
 struct Listener {
   Protocol protocol = Protocol::kImap;
-  std::string address = "127.0.0.1";  // an IP address, or "localhost"
+  std::string address = "127.0.0.1";  // an IP address
   std::uint16_t port = 0;             // after parsing: the given one, or 143 (993 for implicit TLS)
   Tls tls = Tls::kNone;
   std::string certificate;  // PEM chain; not empty unless tls is none

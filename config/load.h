@@ -17,11 +17,12 @@ struct Mistake {
   enum class Severity { kError, kWarning };
 
   Severity severity = Severity::kError;
-  std::string path;        // "accounts.work.upstream.port", "listeners[0]"; empty: the whole file
-  std::size_t line = 0;    // from 1; 0: not known (the file could not be read)
-  std::size_t column = 0;  // syntax errors only; in bytes, from 1
-  std::string found;       // "70000", "the unknown key \"prot\""
-  std::string expected;    // "a number from 1 to 65535", "\"port\""; may be empty
+  std::string path = {};      // "accounts.work.upstream.port", "listeners[0].tls"; empty: the file
+  std::size_t line = 0;       // from 1; 0: not known (the file could not be read)
+  std::size_t column = 0;     // syntax errors only; in bytes, from 1
+  std::string found = {};     // "70000", "an unknown key"
+  std::string expected = {};  // "a number from 1 to 65535"; may be empty
+  std::string hint = {};      // "did you mean \"port\"?"; may be empty
 };
 
 using Mistakes = std::vector<Mistake>;
