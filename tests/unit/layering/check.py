@@ -33,7 +33,6 @@ LIBRARIES = [
     (r"gsasl", ["protocol"]),
     (r"nlohmann/", ["config", "proxy/admin"]),
     (r"rocksdb/", ["cache"]),
-    (r"xxhash\.h$|xxh3\.h$", ["protocol", "cache"]),
     (r"CLI/", ["proxy/cli", "proxy/main.cc"]),
     (r"(gtest|gmock|benchmark)/", []),
 ]
