@@ -48,8 +48,8 @@ class Handover {
 /// between. One coroutine may be in fill and others in flush or drain at the same time.
 ///
 /// Thread:   the loop's.
-/// Lifetime: may be destroyed whenever nobody awaits one of its tasks; that closes the socket at
-///           once, and what is still queued is lost. May be moved at any time.
+/// Lifetime: may be moved and destroyed at any time. Destroying it is abort(): the socket closes at
+///           once, what is still queued is lost, and whoever awaits gets kClosed.
 /// Cancel:   every wait ends with kCancelled when its token is stopped, from the loop's thread. The
 ///           connection stays usable: a cancelled fill has lost no byte.
 /// Errors:   kClosed: the peer closed, or we did. kTimeout: the deadline passed. kIo: the
@@ -116,8 +116,10 @@ class Connection {
   /// after the server's OK. What was buffered before the handshake is discarded, since anyone could
   /// have put it there (RFC 3501 6.2.1; CVE-2011-0411).
   /// Errors: kPermission when the server's certificate is not acceptable, saying which and why;
-  ///         kProtocol when the handshake fails otherwise; kTimeout for the whole of it.
-  /// REQUIRES: no TLS and no compression yet; no other wait.
+  ///         kProtocol when the handshake fails otherwise; kTimeout for the whole of it; kInvalid
+  ///         when there is TLS or compression already. After any other error the connection is
+  ///         closed, since nobody knows where in the stream it is.
+  /// REQUIRES: no other wait.
   Task<Result<>> start_tls(ClientTls tls, std::string host, Milliseconds deadline,
                            std::stop_token stop = {});
   /// The same as the server side: for STARTTLS after our OK was written.
@@ -136,8 +138,7 @@ class Connection {
 
   /// Sends what is queued and takes the connection off this loop; nothing is left here but peer().
   /// On the other loop everything goes on where it was.
-  /// Errors: as flush; then the connection is still here.
-  /// REQUIRES: no other wait.
+  /// Errors: as flush; then the connection is still here. Whoever awaits gets kClosed.
   Task<Result<Handover>> release(Milliseconds deadline, std::stop_token stop = {});
   /// Puts a released connection on `loop`, whose thread calls this.
   static Result<Connection> adopt(Loop* loop, Handover handover);

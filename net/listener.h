@@ -47,6 +47,7 @@ class Listener {
 
  private:
   struct Impl;
+  static Task<Result<Connection>> accept_on(Impl* impl, std::stop_token stop);
   explicit Listener(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
