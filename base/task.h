@@ -82,7 +82,7 @@ class [[nodiscard]] Task {
       }
       T await_resume() const { return handle.promise().take(); }
     };
-    CHECK(handle_ != nullptr);
+    CHECK(handle_);
     return Awaiter{handle_};
   }
 
