@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -24,6 +25,8 @@ enum MailboxAttribute : std::uint32_t {
   kNoInferiors = 2,
   kNonExistent = 4,
   kSubscribed = 8,
+  kLocalOnly = 16,  // kept here alone ("Recovered"): never synced, what is done in it not journaled
+  kDeletedHere = 32,  // deleted by a client, upstream does not know yet: no client sees it
   kSpecialAll = 0x100,
   kSpecialArchive = 0x200,
   kSpecialDrafts = 0x400,
@@ -75,12 +78,17 @@ class MailboxView;
 
 /// The messages of an open mailbox, ascending by UID, without the hidden ones.
 ///
+/// What is here may be a moment ahead of what is durable. Views never are; who tells a client of
+/// anything that it reads here (flags, MODSEQ, UIDNEXT, counts) awaits Account::settled() first.
+///
 /// Thread:   the account's loop.
 /// Lifetime: held by MailboxRef; memory goes some time after the last one.
 class Mailbox {
  public:
-  Mailbox(Executor* executor, MailboxRecord* record);
+  Mailbox(Executor* executor, std::shared_ptr<MailboxRecord> record);
   ~Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
 
   const MailboxRecord& record() const { return *record_; }
   MailboxId id() const { return record_->id; }
@@ -94,18 +102,31 @@ class Mailbox {
   const MessageEntry* find_upstream(imap::Uid upstream_uid) const;
   /// Also finds hidden ones.
   const MessageEntry* find_any(imap::Uid uid) const;
+  /// Messages, hidden ones too, by upstream UID: (upstream's, ours), ascending.
+  std::span<const std::pair<imap::Uid, imap::Uid>> by_upstream() const { return by_upstream_; }
 
  private:
   friend class Account;  // every change goes through Account's commits
+  friend class Edit;
   friend class MailboxView;
 
+  MessageEntry* find_any(imap::Uid uid);
+  /// Takes stored rows in: at opening, and again when a commit has failed.
+  void load(std::vector<MessageEntry> messages, std::vector<MessageEntry> hidden);
+  void bind(imap::Uid upstream_uid, imap::Uid uid);
+  void unbind(imap::Uid upstream_uid);
+
   Executor* executor_;
-  MailboxRecord* record_;
+  std::shared_ptr<MailboxRecord> record_;
   std::vector<MessageEntry> messages_;
   std::vector<MessageEntry> hidden_;
   // (upstream UID, our UID), ascending: they are in the same order but for what was moved in here.
   std::vector<std::pair<imap::Uid, imap::Uid>> by_upstream_;
+  // Removed from messages_ by commits that are under way: views count them until it is certain.
+  std::vector<imap::Uid> expunging_;  // ascending
+  imap::Uid durable_below_{1};        // messages from here on are not durable yet
   std::set<MailboxView*> views_;
+  std::uint64_t next_view_ = 1;
 };
 
 /// What changed since a session last looked; RFC 3501 5.2, 7.4.1 say when it may be told.
@@ -122,9 +143,11 @@ struct ViewChanges {
 /// told yet. Costs next to nothing while nothing happens: the array is the mailbox's.
 ///
 /// Thread:   the account's loop.
+/// Lifetime: `mailbox` outlives it: keep the MailboxRef beside it.
 class MailboxView {
  public:
-  /// Sees the mailbox as it is now. `claim_recent`: SELECT; EXAMINE leaves \Recent to others.
+  /// Sees the mailbox as it is now, as far as it is durable. `claim_recent`: SELECT; EXAMINE leaves
+  /// \Recent to others.
   MailboxView(Mailbox* mailbox, bool claim_recent);
   ~MailboxView();
   MailboxView(const MailboxView&) = delete;
@@ -149,6 +172,8 @@ class MailboxView {
   /// Whether a message that the session still counts is gone (RFC 5530 EXPUNGEISSUED).
   bool has_unreported_expunges() const { return !expunged_.empty(); }
   bool is_recent(imap::Uid uid) const { return uid >= recent_from_; }
+  /// UIDs from here on are \Recent in this view.
+  imap::Uid recent_from() const { return recent_from_; }
   std::uint32_t recent() const;
 
   /// Takes what there is to tell. Without `may_expunge` the expunged ones wait (RFC 3501 7.4.1),
@@ -161,18 +186,29 @@ class MailboxView {
  private:
   friend class Account;
   friend class Mailbox;
-  // Called after the commit that made it true is durable.
+  // The mailbox has just lost these, their commit is under way.
+  void on_expunging(std::span<const imap::Uid> uids);
+  // The commit that made it true is durable.
   void on_added();
-  void on_expunged(std::span<const imap::Uid> uids);
+  void on_expunged();
   void on_flags(const imap::SequenceSet& uids);
   void on_gone();
+  // The mailbox was read anew after a failed commit, `changed` may look different.
+  void on_reloaded(const imap::SequenceSet& changed);
 
+  std::size_t known_messages() const;  // of those in the array
+  void learn();                        // of what was added meanwhile
+  void note();
+
+  std::shared_ptr<MailboxRecord> record_;
   Mailbox* mailbox_;
+  std::uint64_t serial_;  // of this view among its mailbox's
   Event changed_;
   imap::Uid known_below_;            // the session knows UIDs below this
-  std::vector<imap::Uid> expunged_;  // gone from the mailbox, still counted here; ascending
+  std::vector<imap::Uid> expunged_;  // gone from the array, still counted here; ascending
   imap::SequenceSet flags_;
   imap::Uid recent_from_;
+  bool claims_recent_;
   bool gone_ = false;
 };
 
