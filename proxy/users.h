@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/secret.h"
 #include "cache/account.h"
 #include "net/loop.h"
+#include "protocol/sasl/user_table.h"
 
 namespace proxy {
 
@@ -19,15 +19,20 @@ struct Mount {
   cache::Account* account = nullptr;
 };
 
-/// Lifetime: fixed while sessions run; the accounts outlive it.
+/// What somebody who has logged in may see.
 struct User {
   std::string name;
-  Secret password;            // or a "SCRAM-SHA-256$…" verifier
   net::Loop* loop = nullptr;  // where all of its accounts live
   std::vector<Mount> mounts;  // never empty
 };
 
-/// Thread: made before the listeners start, replaced as a whole on reload; reading from any.
-using Users = std::map<std::string, User, std::less<>>;
+/// Everybody who may log in.
+///
+/// Thread:   made before the listeners start, replaced as a whole on reload; reading from any.
+/// Lifetime: the accounts outlive it.
+struct Users {
+  std::shared_ptr<const sasl::UserTable> table;  // checks passwords
+  std::map<std::string, User, std::less<>> by_name;
+};
 
 }  // namespace proxy
