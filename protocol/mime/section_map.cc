@@ -123,11 +123,9 @@ std::optional<Range> SectionMap::find(const imap::Section& section) const {
   // `at` is a message (the whole one, or one enclosed) or a multipart: what numbers count in.
   bool is_part = false;  // `at` was named by a number
   for (const std::uint32_t number : section.part) {
+    if (is_part && at.part.kind == PartKind::kLeaf) return std::nullopt;
     // The parts of a message/rfc822 part are those of the message in it (RFC 3501 6.4.5).
-    if (is_part && at.part.kind == PartKind::kMessage && !at.enter(1))
-      return std::nullopt;
-    else if (is_part && at.part.kind == PartKind::kLeaf)
-      return std::nullopt;
+    if (is_part && at.part.kind == PartKind::kMessage) at.enter(1);
     if (at.part.kind == PartKind::kMultipart) {
       if (!at.enter(number)) return std::nullopt;
     } else if (number != 1) {
