@@ -103,7 +103,10 @@ Task<Result<>> run_race(Race* race, TaskGroup* group, std::vector<Address> addre
   Deadline next_start = Executor::Clock::now();
   while (!race->won && (race->running > 0 || next < addresses.size())) {
     const Deadline now = Executor::Clock::now();
-    if (now >= deadline && next > 0) addresses.resize(next);
+    if (now >= deadline && next > 0) {
+      if (race->running == 0) break;
+      addresses.resize(next);
+    }
     if (next == addresses.size()) {
       // Every attempt ends by itself when the deadline passes.
       CO_TRY_VOID(co_await race->changed.wait(stop));
