@@ -61,18 +61,12 @@ struct FetchResponse {
 /// A literal that is about to come and belongs to FetchedData: worth streaming.
 struct PendingFetchData {
   SequenceNumber sequence;
-  std::optional<Uid> uid;  // if it came before the first literal of the response
+  std::optional<Uid> uid;  // if it came before the literal
   Section section;
   std::optional<std::uint64_t> origin;
 
   friend bool operator==(const PendingFetchData&, const PendingFetchData&) = default;
 };
-
-/// Looks at a response up to and with the header of its last literal ("* 1 FETCH (UID 5 BODY[]
-/// {42}" CRLF, Framer::partial_text()): what the literal will hold, or nothing when it is another
-/// value (an envelope's subject) that the decoder needs in the frame. Time: as long as the text
-/// before the first literal and the last item's name.
-std::optional<PendingFetchData> find_pending_data(std::string_view partial_text);
 
 /// Writes one FETCH response, item by item, to a string of the caller's; allocates nothing itself.
 ///

@@ -72,6 +72,8 @@ class Framer {
   /// The frame so far, with the headers of its literals ("A1 APPEND Sent {42}" CRLF).
   /// REQUIRES: feed() returned kLiteral.
   std::string_view partial_text() const { return text_; }
+  /// The same with the literals that were streamed so far. REQUIRES: feed() returned kLiteral.
+  Frame partial_frame() const { return {text_, streamed_}; }
   /// Keeps the bytes in the frame. False: they do not fit FramerLimits::inline_bytes and are
   /// refused.
   [[nodiscard]] bool take_inline();

@@ -96,7 +96,7 @@ struct UnseenCode {
 /// [APPENDUID uidvalidity uids]: RFC 4315 3, RFC 3502 6.3.11 for several.
 struct AppendUidCode {
   UidValidity uid_validity;
-  SequenceSet uids;
+  SequenceSet uids;  // not empty
   friend bool operator==(const AppendUidCode&, const AppendUidCode&) = default;
 };
 
@@ -124,7 +124,7 @@ struct HighestModSeqCode {
 
 /// [MODIFIED set]: what a conditional STORE left alone. RFC 7162 3.1.3.
 struct ModifiedCode {
-  SequenceSet messages;
+  SequenceSet messages;  // not empty; UIDs after a UID STORE
   friend bool operator==(const ModifiedCode&, const ModifiedCode&) = default;
 };
 

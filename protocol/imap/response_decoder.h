@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "protocol/imap/frame.h"
 #include "protocol/imap/response_decoder_values.h"
@@ -31,7 +32,14 @@ class ResponseDecoder {
   /// The result owns all its bytes.
   Response decode(const Frame& frame);
 
+  /// Looks at a response that has come up to and with the header of a literal ("* 1 FETCH (UID 5
+  /// BODY[] {42}" CRLF; Framer::partial_frame()): what the literal will hold, or nothing when it is
+  /// another value (the subject in an envelope), which decode() needs in the frame. Both read the
+  /// response in the same way, so no message can pass off its subject as another one's body.
+  std::optional<PendingFetchData> find_pending_data(const Frame& partial);
+
  private:
+  class Session;
   ResponseLimits limits_;
   bool utf8_ = false;
   ValueTree tree_;

@@ -45,7 +45,7 @@ class ValueTree::Scanner {
     open_.clear();
   }
 
-  bool run() {
+  bool run(bool partial) {
     while (at_ < text_.size() && nodes_.size() < kMaxValues) {
       const char c = text_[at_];
       if (c == '\n') break;
@@ -67,7 +67,7 @@ class ValueTree::Scanner {
     }
     const bool balanced = open_.empty();
     while (!open_.empty()) end_list();
-    return balanced || mending_;
+    return balanced || partial || mending_;
   }
 
  private:
@@ -244,13 +244,17 @@ class ValueTree::Scanner {
   std::size_t unclosed_before_ = 0;
 };
 
-void ValueTree::parse(const Frame& frame, std::size_t begin) {
+void ValueTree::parse(const Frame& frame, std::size_t begin) { parse(frame, begin, false); }
+
+void ValueTree::parse_partial(const Frame& frame, std::size_t begin) { parse(frame, begin, true); }
+
+void ValueTree::parse(const Frame& frame, std::size_t begin, bool partial) {
   frame_ = frame;
   CHECK(begin <= frame.text.size());
   // Offsets have 32 bits; a frame is never that long.
   frame_.text = frame.text.substr(0, std::numeric_limits<std::uint32_t>::max());
-  if (Scanner(this, begin, false).run()) return;
-  Scanner(this, begin, true).run();
+  if (Scanner(this, begin, false).run(partial)) return;
+  Scanner(this, begin, true).run(partial);
 }
 
 ValueKind Value::kind() const {

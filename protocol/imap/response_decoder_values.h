@@ -97,6 +97,8 @@ class ValueTree {
   /// many.
   /// Lifetime: `frame` is borrowed until the next parse().
   void parse(const Frame& frame, std::size_t begin = 0);
+  /// The same for the beginning of a frame: lists without end are no fault.
+  void parse_partial(const Frame& frame, std::size_t begin = 0);
 
   Values top() const { return Values(this, 0, static_cast<std::uint32_t>(nodes_.size())); }
 
@@ -104,6 +106,7 @@ class ValueTree {
   friend class Value;
   friend class Values;
   class Scanner;
+  void parse(const Frame& frame, std::size_t begin, bool partial);
   struct Node {
     std::uint32_t begin;
     std::uint32_t size;
