@@ -12,6 +12,19 @@ constexpr std::size_t kMaxQuoted = 4096;
 // RFC 7888 section 5.
 constexpr std::size_t kMaxLiteralMinus = 4096;
 
+// For a log: one line, not long, nothing that moves a cursor.
+std::string printable(std::string_view bytes) {
+  constexpr std::size_t kMaxBytes = 200;
+  std::string out(bytes.substr(0, kMaxBytes));
+  const bool utf8 = is_valid_utf8(out);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) c = '?';
+  }
+  if (bytes.size() > kMaxBytes) out += "...";
+  return out;
+}
+
 // "NIL" as an astring would be read as nothing by a careless peer.
 bool is_plain_astring(std::string_view text) {
   if (text.empty() || equals_ignoring_case(text, "NIL")) return false;
@@ -49,7 +62,8 @@ void Writer::quoted(std::string_view text) {
 }
 
 void Writer::string(std::string_view text) {
-  if (text.size() <= kMaxQuoted && can_quote(text)) {
+  const bool for_log = options_.literals == LiteralStyle::kTrace;
+  if (!for_log && text.size() <= kMaxQuoted && can_quote(text)) {
     quoted(text);
   } else {
     literal(text);
@@ -67,6 +81,12 @@ void Writer::astring(std::string_view text) {
 void Writer::literal_header(std::uint64_t size_bytes, bool binary,
                             std::optional<std::size_t> streamed) {
   const LiteralStyle style = options_.literals;
+  if (style == LiteralStyle::kTrace) {
+    out_.append(binary ? "~{" : "{");
+    number(size_bytes);
+    out_.push_back('}');
+    return;
+  }
   const bool plus = style == LiteralStyle::kPlus ||
                     (style == LiteralStyle::kMinus && size_bytes <= kMaxLiteralMinus);
   const bool waits = style != LiteralStyle::kResponse && !plus;
@@ -77,6 +97,7 @@ void Writer::literal_header(std::uint64_t size_bytes, bool binary,
 }
 
 void Writer::literal(std::string_view bytes, bool binary) {
+  if (options_.literals == LiteralStyle::kTrace) return quoted(printable(bytes));
   literal_header(bytes.size(), binary);
   out_.append(bytes);
 }

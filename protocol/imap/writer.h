@@ -18,6 +18,7 @@ enum class LiteralStyle : std::uint8_t {
   kSynchronizing,  // "{n}": a client sends and waits for "+" (RFC 3501 7.5)
   kPlus,           // "{n+}": LITERAL+, nobody waits (RFC 7888 section 4)
   kMinus,          // LITERAL-: "{n+}" up to 4096 bytes, "{n}" above (RFC 7888 section 5)
+  kTrace,          // for a log: all on one line, what should be a literal is quoted or left out
 };
 
 struct WriterOptions {
