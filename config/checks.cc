@@ -100,7 +100,7 @@ void check_upstream(Reader& reader, const std::string& path, const Upstream& ups
 void check_sync(Reader& reader, const std::string& path, const Sync& sync) {
   if (reader.has_error_below(path) || sync.reconnect_min <= sync.reconnect_max) return;
   reader.error_at(
-      path + ".reconnect_min", quoted(format_duration(sync.reconnect_min)),
+      path + ".reconnect_min", in_quotes(format_duration(sync.reconnect_min)),
       fmt::format("at most reconnect_max, \"{}\"", format_duration(sync.reconnect_max)));
 }
 
@@ -109,16 +109,17 @@ void check_user(Reader& reader, const Config& config, const std::string& path, c
     const std::string& account = user.accounts[i];
     const std::string item = fmt::format("{}.accounts[{}]", path, i);
     if (reader.has_error_below(item)) continue;
+    if (config.accounts.empty()) return;  // which is a mistake of its own
     if (!config.accounts.contains(account)) {
       const auto names = std::views::keys(config.accounts);
       const std::string near = nearest(account, names);
-      reader.error_at(item, fmt::format("{}, which is not there", quoted(account)),
+      reader.error_at(item, fmt::format("{}, which is not there", in_quotes(account)),
                       "a name in accounts",
-                      near.empty() ? "" : fmt::format("did you mean {}?", quoted(near)));
+                      near.empty() ? "" : fmt::format("did you mean {}?", in_quotes(near)));
     } else if (std::ranges::count(user.accounts, account) > 1 &&
                std::ranges::find(user.accounts, account) - user.accounts.begin() !=
                    static_cast<std::ptrdiff_t>(i)) {
-      reader.error_at(item, fmt::format("{} again", quoted(account)), "each account once");
+      reader.error_at(item, fmt::format("{} again", in_quotes(account)), "each account once");
     }
   }
 }
@@ -174,7 +175,7 @@ void check_whole(Reader& reader, const Config& config) {
   }
   if (config.limits.idle_timeout < std::chrono::minutes(30) &&
       !reader.has_error_below("limits.idle_timeout")) {
-    reader.warning_at("limits.idle_timeout", quoted(format_duration(config.limits.idle_timeout)),
+    reader.warning_at("limits.idle_timeout", in_quotes(format_duration(config.limits.idle_timeout)),
                       "at least \"30m\" (RFC 3501 5.4)");
   }
 }

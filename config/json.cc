@@ -46,6 +46,8 @@ class CountingIterator {
   Progress* progress_;
 };
 
+constexpr int kNumberOverflow = 406;  // nlohmann's number for it
+
 // The library's message ends with what it last read, which may be a password; only its fixed words
 // are taken over.
 void split_message(std::string_view message, Mistake* mistake) {
@@ -61,7 +63,11 @@ void split_message(std::string_view message, Mistake* mistake) {
   if (expected == message.npos) return;
   const std::string_view token = message.substr(expected + std::string_view("; expected ").size());
   if (std::ranges::find(kTokens, token) == kTokens.end()) return;
-  mistake->expected = token == "'[', '{', or a literal" ? "a value" : token;
+  mistake->expected = token == "'[', '{', or a literal" ? "a value"
+                      : token == "string literal"       ? "a key in quotation marks"
+                      : token == "'}'"                  ? "',' or '}'"
+                      : token == "']'"                  ? "',' or ']'"
+                                                        : token;
 }
 
 // Builds the tree from the parser's events.
@@ -115,9 +121,14 @@ class Builder {
 
   bool parse_error(std::size_t position, const std::string& token,
                    const nlohmann::json::exception& error) {
-    // Points at the beginning of the token when it is there as it was read.
+    // Points at the beginning of a string or a number; of other tokens the lexer knows only the
+    // end.
     std::size_t at = std::min(position == 0 ? 0 : position - 1, text_.size());
-    if (position >= token.size() && position <= text_.size() &&
+    const std::string_view message = error.what();
+    const bool is_whole = error.id == kNumberOverflow ||
+                          message.find("unexpected string literal") != message.npos ||
+                          message.find("unexpected number literal") != message.npos;
+    if (is_whole && position >= token.size() && position <= text_.size() &&
         text_.substr(position - token.size(), token.size()) == token) {
       at = position - token.size();
     }
@@ -125,10 +136,10 @@ class Builder {
     const std::size_t line_start = before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1;
     mistake_.line = 1 + static_cast<std::size_t>(std::ranges::count(before, '\n'));
     mistake_.column = at - line_start + 1;
-    if (error.id == 406) {
+    if (error.id == kNumberOverflow) {
       mistake_.found = "a number too large";
     } else {
-      split_message(error.what(), &mistake_);
+      split_message(message, &mistake_);
     }
     return false;
   }

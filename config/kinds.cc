@@ -131,7 +131,7 @@ Kind<std::string> text(std::string type, std::size_t min, std::size_t max, TextC
     }
   };
   kind.show = [](const std::string& value) {
-    return value.empty() ? std::string() : quoted(value);
+    return value.empty() ? std::string() : in_quotes(value);
   };
   return kind;
 }
@@ -258,7 +258,7 @@ Kind<Prefetch> prefetch() {
                  "\"headers\", \"all\", or \"recent:\" and a duration, such as "
                  "\"recent:30d\"");
   };
-  kind.show = [](const Prefetch& value) { return quoted(name_of(value)); };
+  kind.show = [](const Prefetch& value) { return in_quotes(name_of(value)); };
   return kind;
 }
 

@@ -231,7 +231,8 @@ void read_map(Reader& reader, const Json& json, const Schema<T>& schema, const T
     if (map->contains(member.key)) continue;  // reported as a duplicate
     const Reader::Scope scope(&reader, member.key, member.line);
     std::string expected = check_name(member.key);
-    if (!expected.empty()) reader.error(fmt::format("the name {}", quoted(member.key)), expected);
+    if (!expected.empty())
+      reader.error(fmt::format("the name {}", in_quotes(member.key)), expected);
     T value = fresh;
     schema.read(reader, member.value, &value);
     map->emplace(member.key, std::move(value));

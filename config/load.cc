@@ -58,18 +58,18 @@ void check_file(Reader& reader, const std::string& path, const std::string& file
                 mode_t forbidden) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0) {
-    reader.warning_at(path, fmt::format("{}: {}", quoted(file), errno_text(errno)),
+    reader.warning_at(path, fmt::format("{}: {}", in_quotes(file), errno_text(errno)),
                       "a file that can be read");
     return;
   }
   if (!S_ISREG(status.st_mode)) return;  // a pipe or a device is read once, by whom it is for
   if ((status.st_mode & forbidden) != 0) {
     reader.warning_at(path,
-                      fmt::format("{} with mode {:04o}, which lets others read it", quoted(file),
+                      fmt::format("{} with mode {:04o}, which lets others read it", in_quotes(file),
                                   status.st_mode & 07777U),
                       "mode 0600");
   } else if (::access(file.c_str(), R_OK) != 0) {
-    reader.warning_at(path, fmt::format("{}: {}", quoted(file), errno_text(errno)),
+    reader.warning_at(path, fmt::format("{}: {}", in_quotes(file), errno_text(errno)),
                       "a file that can be read");
   }
 }

@@ -26,7 +26,7 @@ bool is_at_or_below(std::string_view path, std::string_view top) {
 }  // namespace
 
 std::string path_part(std::string_view key) {
-  return is_plain_word(key) ? std::string(key) : quoted(key);
+  return is_plain_word(key) ? std::string(key) : in_quotes(key);
 }
 
 std::string_view type_name(const Json& json) {
@@ -103,7 +103,7 @@ void Reader::wrong(const Json& json, std::string expected, std::string hint) {
   std::string found;
   switch (json.type) {
     case Json::Type::kString:
-      found = quoted(json.text);
+      found = in_quotes(json.text);
       break;
     case Json::Type::kInteger:
     case Json::Type::kReal:

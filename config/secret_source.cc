@@ -53,9 +53,9 @@ std::string SecretSource::describe() const {
     case Kind::kNone:
       return "no secret";
     case Kind::kEnvironment:
-      return fmt::format("environment variable {}", quoted(location));
+      return fmt::format("environment variable {}", in_quotes(location));
     case Kind::kFile:
-      return fmt::format("file {}", quoted(location));
+      return fmt::format("file {}", in_quotes(location));
     case Kind::kCommand:
       return "the secret's command";
     case Kind::kPlain:

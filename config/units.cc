@@ -87,7 +87,7 @@ std::string format_size(std::uint64_t bytes) {
   return "0B";
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 60;
   std::string_view shown = text;
   if (text.size() > kShown) {

@@ -22,7 +22,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 std::string format_size(std::uint64_t bytes);
 
 /// `text` in quotation marks on one line: control bytes as \xNN, cut when it is long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// The candidate nearest to `word` by edit distance, when one is near enough to be what was meant;
 /// else an empty string.
