@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/mime/ascii.h"
+#include "protocol/mime/header.h"
 #include "protocol/mime/value_reader.h"
 
 namespace mime {
@@ -35,29 +35,26 @@ class AddressParser {
       return;
     }
     reader_.forget_comment();
-    std::string phrase;
-    bool quoted = false;
-    const bool one_word = read_phrase(&phrase, &quoted);
-    switch (reader_.peek()) {
-      case '<':
-        read_angle_address(std::move(phrase));
-        break;
-      case ':':
-        if (!in_group_) {
-          reader_.take(':');
-          open_group(std::move(phrase));
-          return;
-        }
-        reader_.skip();
-        break;
-      default:
-        read_plain_address(std::move(phrase), one_word, quoted);
+    Phrase phrase = read_phrase();
+    if (reader_.peek() == '<') {
+      read_angle_address(std::move(phrase));
+    } else if (reader_.peek() == ':' && !in_group_) {
+      reader_.take(':');
+      open_group(std::move(phrase.text));
+      return;
+    } else {
+      read_plain_address(std::move(phrase));
     }
     // Garbage between an address and the next separator belongs to no address.
-    while (!reader_.at_end() && reader_.peek() != ',' && reader_.peek() != ';') {
-      skip_garbage();
-    }
+    while (!reader_.at_end() && reader_.peek() != ',' && reader_.peek() != ';') skip_garbage();
   }
+
+  struct Phrase {
+    std::string text;
+    std::size_t words = 0;
+    std::size_t last_word = 0;  // where it begins in `text`
+    bool quoted = false;        // some of it
+  };
 
   void skip_garbage() {
     std::string ignored;
@@ -69,29 +66,36 @@ class AddressParser {
     reader_.skip_cfws();
   }
 
-  // phrase = 1*word / obs-phrase (RFC 5322 3.2.5, 4.1): words joined by single spaces. Returns
-  // whether it was at most one word.
-  bool read_phrase(std::string* out, bool* quoted) {
-    int words = 0;
+  // phrase = 1*word / obs-phrase (RFC 5322 3.2.5, 4.1): words joined by single spaces, or by
+  // nothing where a dot joins them.
+  Phrase read_phrase() {
+    Phrase phrase;
+    bool spaced = true;
     for (;;) {
-      const std::size_t before = out->size();
-      if (before != 0) *out += ' ';
+      std::string word;
       if (reader_.peek() == '"') {
-        reader_.append_quoted(out);
-        *quoted = true;
-      } else if (!reader_.append_atom(out, /*with_dots=*/true)) {
-        out->resize(before);
-        return words <= 1;
+        reader_.append_quoted(&word);
+        phrase.quoted = true;
+      } else if (!reader_.append_atom(&word, /*with_dots=*/true)) {
+        return phrase;
       }
-      ++words;
+      const bool joined = !spaced && (word.starts_with('.') ||
+                                      (!phrase.text.empty() && phrase.text.ends_with('.')));
+      if (!joined) {
+        if (phrase.words++ != 0) phrase.text += ' ';
+        phrase.last_word = phrase.text.size();
+      }
+      phrase.text += word;
+      const std::size_t before = reader_.rest().size();
       reader_.skip_cfws();
+      spaced = reader_.rest().size() != before;
     }
   }
 
   // "<" [route ":"] addr-spec ">" after an optional display name.
-  void read_angle_address(std::string phrase) {
+  void read_angle_address(Phrase phrase) {
     imap::Address address;
-    if (!phrase.empty()) address.name = std::move(phrase);
+    if (!phrase.text.empty()) address.name = std::move(phrase.text);
     reader_.take('<');
     if (reader_.peek() == '@') read_route(&address);
     bool ok = true;
@@ -121,51 +125,54 @@ class AddressParser {
     while (reader_.take('@')) {
       if (!route.empty()) route += ',';
       route += '@';
-      if (!reader_.append_domain(&route)) break;
+      if (!reader_.append_domain(&route)) {
+        route.clear();
+        break;
+      }
       reader_.skip_cfws();
       while (reader_.take(',')) {
       }
     }
-    address->adl = reader_.take(':') ? std::move(route) : kInvalidRoute;
+    const bool ok = reader_.take(':') && !route.empty();
+    address->adl = ok ? std::move(route) : kInvalidRoute;
   }
 
+  // local-part = dot-atom / quoted-string / obs-local-part: words joined by dots, with white space
+  // around them in the obsolete form (RFC 5322 4.4).
   bool read_local_part(std::string* out) {
-    if (reader_.peek() == '"') {
-      if (!reader_.append_quoted(out)) return false;
+    bool any = false;
+    for (;;) {
+      const bool quoted = reader_.peek() == '"';
+      if (quoted ? !reader_.append_quoted(out) : !reader_.append_atom(out, /*with_dots=*/true)) {
+        return any && !quoted;
+      }
+      any = true;
       reader_.skip_cfws();
-      return true;
+      if (reader_.peek() != '.' && !out->ends_with('.')) return true;
     }
-    const std::size_t before = out->size();
-    // obs-local-part has white space around the dots, as obs-domain has.
-    while (reader_.append_atom(out, /*with_dots=*/true)) {
-      const bool more = out->back() == '.';
-      reader_.skip_cfws();
-      if (!more && reader_.peek() != '.') break;
-    }
-    return out->size() != before;
   }
 
   // addr-spec without brackets; its name may come in a comment: "a@b (Name)".
-  void read_plain_address(std::string phrase, bool one_word, bool quoted) {
+  void read_plain_address(Phrase phrase) {
     imap::Address address;
-    if (reader_.take('@')) {
-      // Several words before the "@" were a local part with blanks in it, or a name without
-      // brackets around the address; Dovecot keeps what it can read as the local part.
-      if (!phrase.empty()) address.mailbox = std::move(phrase);
+    const bool has_host = reader_.take('@');
+    if (has_host) {
+      if (phrase.words != 0) address.mailbox = phrase.text.substr(phrase.last_word);
+      // "Name a@b": somebody forgot the brackets.
+      if (phrase.words > 1) address.name = phrase.text.substr(0, phrase.last_word - 1);
       std::string host;
       if (reader_.append_domain(&host)) address.host = std::move(host);
       reader_.skip_cfws();
-      if (!reader_.last_comment().empty()) address.name = reader_.last_comment();
-    } else if (phrase.empty()) {
-      if (reader_.last_comment().empty() && at_separator()) return;  // nothing at all: ",,"
-      if (!reader_.last_comment().empty()) address.name = reader_.last_comment();
-    } else if (!reader_.last_comment().empty()) {
-      address.mailbox = std::move(phrase);
-      address.name = reader_.last_comment();
-    } else if (one_word && !quoted) {
-      address.mailbox = std::move(phrase);
-    } else {
-      address.name = std::move(phrase);
+    }
+    const std::string& comment = reader_.last_comment();
+    if (!comment.empty() && !address.name) address.name = comment;
+    if (!has_host) {
+      if (phrase.words == 0 && comment.empty() && at_separator()) return;  // nothing at all: ",,"
+      if (phrase.words != 0) {
+        // One word is a mailbox; more, or a quoted one, are a name.
+        const bool is_mailbox = address.name || (phrase.words == 1 && !phrase.quoted);
+        (is_mailbox ? address.mailbox : address.name) = std::move(phrase.text);
+      }
     }
     add(std::move(address));
   }
@@ -175,6 +182,7 @@ class AddressParser {
   }
 
   void add(imap::Address address) {
+    if (address.name) address.name = readable_text(*address.name);
     if (!address.mailbox) address.mailbox = kMissingMailbox;
     if (!address.host || address.host->empty()) address.host = kMissingDomain;
     addresses_.push_back(std::move(address));

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "protocol/mime/ascii.h"
+#include "protocol/mime/utf8.h"
 
 namespace mime {
 namespace {
@@ -66,6 +67,21 @@ std::string unfold(std::string_view value) {
   return out;
 }
 
+std::string readable_text(std::string_view value) {
+  std::string out;
+  bool pending = false;
+  for (const char c : trim(value)) {
+    if (is_blank_or_eol(c)) {
+      pending = true;
+      continue;
+    }
+    if (pending) out += ' ';
+    pending = false;
+    c == '\0' ? out += kReplacementUtf8 : out += c;
+  }
+  return out;
+}
+
 FieldNames::FieldNames(std::span<const std::string> names) {
   names_.reserve(names.size());
   for (const std::string& name : names) {
@@ -88,7 +104,8 @@ void header_fields(std::string_view block, const FieldNames& names, FieldFilter 
   const char* run = nullptr;
   std::size_t run_size = 0;
   while (const auto field = reader.next()) {
-    if (names.contains(field->name) == wanted) {
+    // A line that is no field has no name to be asked for.
+    if ((field->has_colon && names.contains(field->name)) == wanted) {
       if (run_size == 0) run = field->raw.data();
       run_size += field->raw.size();
     } else if (run_size != 0) {
@@ -97,6 +114,8 @@ void header_fields(std::string_view block, const FieldNames& names, FieldFilter 
     }
   }
   if (run_size != 0) out->append(run, run_size);
+  // A header that was cut short: its last line needs an end before the empty line can follow.
+  if (run_size != 0 && !out->ends_with('\n')) out->append("\r\n");
   out->append("\r\n");
 }
 

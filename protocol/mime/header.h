@@ -35,6 +35,10 @@ std::optional<std::string_view> find_field(std::string_view block, std::string_v
 /// `value` on one line: line ends taken out (RFC 5322 2.2.3), blanks at both ends too.
 std::string unfold(std::string_view value);
 
+/// `value` as people read it: each run of blanks and line ends as one blank, none at either end; a
+/// NUL as U+FFFD.
+std::string readable_text(std::string_view value);
+
 /// A set of field names, prepared once for many header blocks.
 class FieldNames {
  public:

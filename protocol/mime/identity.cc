@@ -12,21 +12,6 @@ constexpr std::array<std::uint8_t, 16> kKey = {'w', 'a', 'y', 's', 't', 'a', 't'
                                                'o', 'n', '-', 'm', 'a', 'i', 'l', '1'};
 constexpr std::array<std::string_view, 5> kFields = {"From", "To", "Subject", "Date", "Message-ID"};
 
-// Servers refold lines and trim blanks: runs of white space count as one space, at the ends as
-// none.
-void append_collapsed(std::string_view value, std::string* out) {
-  bool pending = false;
-  for (const char c : trim(value)) {
-    if (is_blank_or_eol(c)) {
-      pending = true;
-      continue;
-    }
-    if (pending) out->push_back(' ');
-    pending = false;
-    out->push_back(c);
-  }
-}
-
 }  // namespace
 
 std::string message_id(std::string_view header_block) {
@@ -52,7 +37,8 @@ HeaderDigest header_digest(std::string_view header_block) {
     while (const auto field = reader.next()) {
       if (!field->has_colon || !equals_ignoring_case(field->name, name)) continue;
       text += ':';
-      append_collapsed(field->value, &text);
+      // Servers refold lines and trim blanks: white space has no part in it either.
+      text += readable_text(field->value);
       text += '\n';  // no value has one, so that values cannot run into each other
     }
   }

@@ -60,7 +60,6 @@ class Parser::Impl final : public ScannerListener {
     part->kind = PartKind::kLeaf;
     part->structure.type = "application";
     part->structure.subtype = "octet-stream";
-    part->structure.parameters.clear();
   }
 
   static PartInfo info_of(const PartHeader& part, std::size_t depth, bool is_message) {

@@ -1,11 +1,13 @@
 #include "protocol/mime/part_header.h"
 
-#include <optional>
+#include <algorithm>
+#include <iterator>
 
 #include "protocol/mime/address.h"
 #include "protocol/mime/ascii.h"
 #include "protocol/mime/header.h"
 #include "protocol/mime/parameters.h"
+#include "protocol/mime/utf8.h"
 #include "protocol/mime/value_reader.h"
 
 namespace mime {
@@ -16,14 +18,25 @@ namespace {
 constexpr std::size_t kMaxBoundary = 80;
 constexpr std::size_t kMaxLanguages = 100;
 
-// A field's text on one line. Line ends go, the blanks that follow them stay.
+// A field's text on one line. Line ends go, the blanks that follow them stay; a stray CR or LF
+// inside a line becomes a blank. Blanks before the text go, unless there is nothing else.
 std::string text_of(std::string_view value) {
-  while (!value.empty() && is_blank(value.front())) value.remove_prefix(1);
+  std::size_t begin = value.find_first_not_of(" \t");
+  if (begin == std::string_view::npos || value[begin] == '\r' || value[begin] == '\n') {
+    begin = !value.empty() && is_blank(value.front()) ? 1 : 0;
+  }
   std::string out;
-  out.reserve(value.size());
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const bool crlf = value[i] == '\r' && i + 1 < value.size() && value[i + 1] == '\n';
-    if (!crlf && value[i] != '\n') out += value[i];
+  out.reserve(value.size() - begin);
+  for (std::size_t i = begin; i < value.size(); ++i) {
+    const char c = value[i];
+    if (c == '\r' || c == '\n') {
+      const bool alone = i + 1 < value.size() && !is_blank_or_eol(value[i + 1]);
+      if (alone) out += ' ';
+    } else if (c == '\0') {
+      out += kReplacementUtf8;
+    } else {
+      out += c;
+    }
   }
   return out;
 }
@@ -40,7 +53,7 @@ class ContentFields {
     } else if (equals_ignoring_case(name, "Transfer-Encoding")) {
       if (out_.encoding.empty()) read_encoding(value);
     } else if (equals_ignoring_case(name, "Disposition")) {
-      if (!out_.disposition) read_disposition(value);
+      if (!out_.disposition || out_.disposition->parameters.empty()) read_disposition(value);
     } else if (equals_ignoring_case(name, "Language")) {
       if (out_.language.empty()) read_language(value);
     } else if (equals_ignoring_case(name, "ID")) {
@@ -106,7 +119,9 @@ class ContentFields {
 };
 
 PartKind kind_of(const imap::BodyStructure& structure) {
-  if (equals_ignoring_case(structure.type, "multipart")) return PartKind::kMultipart;
+  if (equals_ignoring_case(structure.type, "multipart")) {
+    return structure.subtype.empty() ? PartKind::kLeaf : PartKind::kMultipart;
+  }
   const bool message = equals_ignoring_case(structure.type, "message") &&
                        equals_ignoring_case(structure.subtype, "rfc822");
   return message ? PartKind::kMessage : PartKind::kLeaf;
@@ -153,8 +168,9 @@ PartHeader parse_part_header(std::string_view block, bool is_message, bool in_di
       out.boundary = value.substr(0, kMaxBoundary);
       break;
     }
-    // Without a boundary nothing tells where its parts are: it is one opaque part.
-    if (out.boundary.empty()) out.kind = PartKind::kLeaf;
+  } else if (equals_ignoring_case(out.structure.type, "multipart")) {
+    out.structure.type = "application";  // no subtype: nothing that could be shown as a multipart
+    out.structure.subtype = "octet-stream";
   }
   fill_defaults(&out.structure);
   return out;
@@ -162,8 +178,11 @@ PartHeader parse_part_header(std::string_view block, bool is_message, bool in_di
 
 imap::Envelope parse_envelope(std::string_view block, std::size_t address_limit) {
   imap::Envelope out;
+  // A field that occurs twice (RFC 5322 3.6 forbids it) gives its addresses together; of a text
+  // the last one counts.
   const auto addresses = [&](std::vector<imap::Address>* list, std::string_view value) {
-    *list = parse_addresses(value, address_limit);
+    auto found = parse_addresses(value, address_limit - std::min(address_limit, list->size()));
+    std::ranges::move(found, std::back_inserter(*list));
   };
   HeaderReader reader(block);
   while (const auto field = reader.next()) {
@@ -172,7 +191,7 @@ imap::Envelope parse_envelope(std::string_view block, std::size_t address_limit)
     if (is("Date")) {
       out.date = text_of(field->value);
     } else if (is("Subject")) {
-      out.subject = text_of(field->value);
+      out.subject = readable_text(field->value);
     } else if (is("From")) {
       addresses(&out.from, field->value);
     } else if (is("Sender")) {

@@ -12,7 +12,7 @@ namespace mime {
 
 struct PartHeader {
   PartKind kind = PartKind::kLeaf;
-  std::string boundary;           // of a multipart; never empty for one
+  std::string boundary;           // of a multipart; empty when it names none: then it has no parts
   bool is_digest = false;         // its children are messages unless they say otherwise
   imap::BodyStructure structure;  // without sizes and children
 };

@@ -252,7 +252,8 @@ void Scanner::end_header(HeaderEnd how, std::uint64_t end, std::uint64_t lines) 
     }
     state_ = State::kBody;
     at_line_start_ = true;
-    if (node.kind == PartKind::kMultipart && how == HeaderEnd::kEmptyLine) {
+    if (node.kind == PartKind::kMultipart && how == HeaderEnd::kEmptyLine &&
+        !verdict.boundary.empty()) {
       boundaries_.push_back({.node = current_, .text = std::move(verdict.boundary)});
     }
     return;

@@ -15,7 +15,7 @@ namespace mime {
 /// What the owner of a scanner makes of a header.
 struct PartVerdict {
   PartKind kind = PartKind::kLeaf;
-  std::string boundary;  // of a multipart
+  std::string boundary;  // of a multipart; without one it has no parts
 };
 
 class ScannerListener {

@@ -127,7 +127,13 @@ std::optional<Range> SectionMap::find(const imap::Section& section) const {
     // The parts of a message/rfc822 part are those of the message in it (RFC 3501 6.4.5).
     if (is_part && at.part.kind == PartKind::kMessage) at.enter(1);
     if (at.part.kind == PartKind::kMultipart) {
-      if (!at.enter(number)) return std::nullopt;
+      if (at.part.children == 0 && number == 1) {
+        // BODYSTRUCTURE gives a multipart without parts one empty part, as its grammar wants one.
+        at.part.kind = PartKind::kLeaf;
+        at.part.header = at.part.body = {at.part.body.offset, 0};
+      } else if (!at.enter(number)) {
+        return std::nullopt;
+      }
     } else if (number != 1) {
       return std::nullopt;
     }  // else: the body of a message that is no multipart is its part 1

@@ -8,6 +8,7 @@
 namespace mime {
 
 inline constexpr char32_t kReplacement = 0xfffd;
+inline constexpr std::string_view kReplacementUtf8 = "\xef\xbf\xbd";
 
 /// How many bytes at the beginning of `text` are ASCII.
 std::size_t ascii_prefix(std::string_view text);
