@@ -136,27 +136,36 @@ Task<Result<>> Connection::Impl::wait_input(Self self, Deadline deadline, std::s
   co_return Result<>();
 }
 
+void Connection::Impl::receive() {
+  Result<Transport::Received> got = transport->receive(loop->scratch());
+  if (!got) input_error_ = std::move(got).error();
+  // Reading may have made TLS answer: a new key, an alert.
+  if (!transport->wire.empty()) push();
+  decompress();
+}
+
+void Connection::Impl::decompress() {
+  if (!transport->deflate || input_error_) return;
+  Result<> done = transport->decompress(kFillBytes);
+  if (!done) input_error_ = std::move(done).error();
+}
+
 Task<Result<>> Connection::Impl::fill(Self self, Milliseconds limit, std::stop_token stop) {
   const Deadline deadline = deadline_after(limit);
   CHECK(self->input_waits_.empty());
-  for (;;) {
-    if (!self->usable()) co_return closed_by_us();
-    Transport& transport = *self->transport;
-    if (transport.deflate) {
-      CO_TRY(const bool grown, transport.decompress(kFillBytes));
-      if (grown) co_return Result<>();
-    }
-    if (transport.ended) co_return fail(Errc::kClosed, "the peer closed the connection");
-    transport.input.shrink();
+  if (!self->usable()) co_return closed_by_us();
+  const std::size_t before = self->transport->input.size();
+  self->decompress();
+  while (self->transport->input.size() == before) {
+    if (self->input_error_) co_return fail(*self->input_error_);
+    if (self->transport->ended) co_return fail(Errc::kClosed, "the peer closed the connection");
+    self->transport->input.shrink();
     CO_TRY_VOID(co_await wait_input(self, deadline, stop));
     if (!self->usable()) co_return closed_by_us();
-    const std::size_t before = transport.input.size();
-    const Result<Transport::Received> received = transport.receive(self->loop->scratch());
-    // Reading may have made TLS answer: a new key, an alert.
-    if (!transport.wire.empty()) self->push();
-    CO_TRY_VOID(received);
-    if (transport.input.size() > before) co_return Result<>();
+    self->receive();
   }
+  // What came before an error is given out first; the next fill tells.
+  co_return Result<>();
 }
 
 Task<Result<>> Connection::Impl::drain(Self self, std::size_t at_most, Milliseconds stall,
@@ -179,10 +188,8 @@ Task<Result<>> Connection::Impl::handshake(Self self, Deadline deadline, std::st
     if (transport->is_tls()) co_return Result<>();
     if (transport->ended) co_return fail(Errc::kClosed, "the peer closed the connection");
     CO_TRY_VOID(co_await wait_input(self, deadline, stop));
-    const Result<Transport::Received> received = transport->receive(self->loop->scratch());
-    if (received) continue;
-    self->push();  // the alert that tells the peer why
-    co_return fail(received.error());
+    self->receive();
+    if (self->input_error_) co_return fail(*self->input_error_);
   }
 }
 

@@ -44,6 +44,8 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   void push();
   void watch(bool input);
   std::unique_ptr<Transport> detach();
+  void receive();     // reads once; failing sets input_error_
+  void decompress();  // the same for what is read already
   static Task<Result<>> wait_input(Self self, Deadline deadline, std::stop_token stop);
   static Task<Result<>> handshake(Self self, Deadline deadline, std::stop_token stop);
   static Task<void> linger(Self self, Deadline deadline);
@@ -51,6 +53,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   Poll poll_;
   WaitList input_waits_;
   WaitList output_waits_;
+  std::optional<Error> input_error_;   // receiving has failed for good
   std::optional<Error> output_error_;  // sending has failed for good
   bool open_ = true;
   bool closing_ = false;

@@ -62,6 +62,12 @@ Result<std::unique_ptr<TlsLayer>> TlsLayer::create(SSL_CTX* context) {
   return layer;
 }
 
+TlsLayer::~TlsLayer() {
+  // OpenSSL would not resume the session of a connection that broke. Links that break are the
+  // normal case here, and only those whose TLS itself failed are suspicious.
+  if (ssl_ && !failed_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 Result<std::unique_ptr<TlsLayer>> TlsLayer::client(const ClientTls& tls, std::string host) {
   TRY(std::unique_ptr<TlsLayer> layer, create(tls.context_->ssl.get()));
   layer->client_ = tls.context_;

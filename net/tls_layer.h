@@ -24,6 +24,7 @@ class TlsLayer {
   /// Sets the callbacks that client() relies on.
   static void configure_client(ClientContext* context);
 
+  ~TlsLayer();
   TlsLayer(const TlsLayer&) = delete;
   TlsLayer& operator=(const TlsLayer&) = delete;
 

@@ -50,11 +50,7 @@ Result<Transport::Received> Transport::receive(std::span<char> scratch) {
   return Received::kBytes;
 }
 
-Result<bool> Transport::decompress(std::size_t limit) {
-  const std::size_t before = input.size();
-  TRY_VOID(deflate->inflate(limit, input.tail()));
-  return input.size() > before;
-}
+Result<> Transport::decompress(std::size_t limit) { return deflate->inflate(limit, input.tail()); }
 
 Result<bool> Transport::send() {
   for (;;) {

@@ -44,8 +44,8 @@ struct Transport {
   /// Reads once from the socket and puts the bytes through TLS, into `input` or, when compressed,
   /// to where decompress() takes them from. Goes on with a TLS handshake if there is one.
   Result<Received> receive(std::span<char> scratch);
-  /// Decompresses a bounded amount of what was received. True when `input` has grown.
-  Result<bool> decompress(std::size_t limit);
+  /// Decompresses what was received, to at most `limit` bytes more in `input`.
+  Result<> decompress(std::size_t limit);
   /// Encodes and sends until nothing is left (true) or the kernel takes no more (false).
   Result<bool> send();
   /// Encodes all that was written, whatever its size: before a layer changes.
