@@ -3,6 +3,40 @@
 #include "base/check.h"
 
 namespace imap {
+namespace {
+
+void encode_data(FetchWriter* fetch, const FetchedData& data) {
+  FetchItem item = FetchItem::body(data.section, false);
+  if (data.origin) item.partial = Partial{*data.origin, 1};
+  if (data.form == FetchedData::Form::kInline) {
+    fetch->data(item, data.bytes);
+  } else {
+    fetch->nil_data(item);
+  }
+}
+
+// Items that only some servers send; ours does not.
+void encode_gmail_items(Writer& writer, bool first_item, const FetchResponse& response) {
+  const auto put = [&](std::string_view name, const std::optional<std::uint64_t>& value) {
+    if (!value) return;
+    writer.separate(first_item);
+    writer.raw(name);
+    writer.number(*value);
+  };
+  put("X-GM-MSGID ", response.gmail_message_id);
+  put("X-GM-THRID ", response.gmail_thread_id);
+  if (!response.gmail_labels) return;
+  writer.separate(first_item);
+  writer.raw("X-GM-LABELS (");
+  bool first = true;
+  for (const std::string& label : *response.gmail_labels) {
+    writer.separate(first);
+    writer.astring(label);
+  }
+  writer.close();
+}
+
+}  // namespace
 
 FetchWriter::FetchWriter(std::string* out, SequenceNumber sequence) : out_(*out) {
   out_.append("* ");
@@ -26,7 +60,7 @@ void FetchWriter::flags(SystemFlags flags, std::string_view keywords, bool recen
   const std::size_t begin = out_.size();
   append_system_flags(out_, flags);
   if (recent) out_.append(out_.size() == begin ? "\\Recent" : " \\Recent");
-  if (out_.size() == begin && keywords.starts_with(' ')) keywords.remove_prefix(1);
+  if (out_.size() != begin && !keywords.empty()) out_.push_back(' ');
   out_.append(keywords);
   out_.push_back(')');
 }
@@ -120,6 +154,33 @@ void FetchWriter::literal_header(const FetchItem& item, std::uint64_t size_bytes
 void FetchWriter::finish() {
   CHECK(!first_);
   out_.append(")\r\n");
+}
+
+void encode_response(Writer& writer, const FetchResponse& response) {
+  std::string wire;
+  const std::size_t line = writer.out().size();
+  FetchWriter fetch(&writer.out(), response.sequence);
+  const std::size_t begin = writer.out().size();
+  if (response.uid) fetch.uid(*response.uid);
+  if (response.flags) fetch.flags(*response.flags);
+  if (response.internal_date) fetch.internal_date(*response.internal_date);
+  if (response.size_bytes) fetch.size(*response.size_bytes);
+  if (response.mod_seq) fetch.mod_seq(*response.mod_seq);
+  if (response.email_id) fetch.email_id(*response.email_id);
+  if (response.thread_id) fetch.thread_id(*response.thread_id);
+  if (response.envelope) {
+    encode_envelope(*response.envelope, &wire);
+    fetch.envelope(wire);
+  }
+  if (response.body) {
+    wire.clear();
+    encode_body_structure(*response.body, &wire);
+    fetch.body_structure(wire);
+  }
+  for (const FetchedData& data : response.data) encode_data(&fetch, data);
+  encode_gmail_items(writer, writer.out().size() == begin, response);
+  if (writer.out().size() == begin) return writer.out().resize(line);
+  writer.raw(")\r\n");
 }
 
 }  // namespace imap

@@ -58,6 +58,10 @@ struct FetchResponse {
   friend bool operator==(const FetchResponse&, const FetchResponse&) = default;
 };
 
+/// Writes the whole line, all data as literals, streamed data as NIL; nothing without any item. A
+/// server that sends stored wire forms or streams uses FetchWriter.
+void encode_response(Writer& writer, const FetchResponse& response);
+
 /// A literal that is about to come and belongs to FetchedData: worth streaming.
 struct PendingFetchData {
   SequenceNumber sequence;
@@ -83,7 +87,7 @@ class FetchWriter {
   FetchWriter(std::string* out, SequenceNumber sequence);
 
   void uid(Uid uid);
-  /// `keywords`: ready for the wire, each with a space in front (" $Forwarded work"), or empty.
+  /// `keywords`: ready for the wire ("$Forwarded work"), or empty.
   void flags(SystemFlags flags, std::string_view keywords, bool recent = false);
   void flags(const FlagList& flags);
   void internal_date(const DateTime& time);

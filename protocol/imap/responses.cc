@@ -1,7 +1,8 @@
 #include "protocol/imap/responses.h"
 
+#include <type_traits>
+
 #include "protocol/imap/characters.h"
-#include "protocol/imap/utf7.h"
 
 namespace imap {
 namespace {
@@ -118,6 +119,16 @@ void encode_response(Writer& writer, const VanishedResponse& response) {
   writer.raw(response.earlier ? "* VANISHED (EARLIER) " : "* VANISHED ");
   response.uids.encode_to(writer.out());
   writer.crlf();
+}
+
+void encode_response(Writer& writer, const Response& response) {
+  std::visit(
+      [&writer](const auto& r) {
+        if constexpr (!std::is_same_v<decltype(r), const UnknownResponse&>) {
+          encode_response(writer, r);
+        }
+      },
+      response);
 }
 
 }  // namespace imap

@@ -129,6 +129,9 @@ void encode_response(Writer& writer, const ExistsResponse& response);
 void encode_response(Writer& writer, const RecentResponse& response);
 void encode_response(Writer& writer, const ExpungeResponse& response);
 void encode_response(Writer& writer, const VanishedResponse& response);
-// LIST, STATUS, SEARCH, ESEARCH, NAMESPACE and ID: in their own headers. FETCH: FetchWriter.
+// LIST, STATUS, SEARCH, ESEARCH, NAMESPACE, ID and FETCH: in their own headers.
+
+/// Writes whichever it is; nothing for an UnknownResponse.
+void encode_response(Writer& writer, const Response& response);
 
 }  // namespace imap
