@@ -1,0 +1,347 @@
+// FETCH: RFC 3501 6.4.5; CHANGEDSINCE and VANISHED: RFC 7162 3.1.4.1, 3.2.6.
+//
+// C: A1 FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])
+// S: * 2 FETCH (FLAGS (\Seen) BODY[HEADER.FIELDS (DATE FROM)] {…} …)
+// S: A1 OK FETCH completed
+//
+// The messages are walked in slices. Items that the array in memory answers are written on the
+// loop; content is rendered on a worker, a piece of output at a time, while the piece before is on
+// its way to the client. Large messages are streamed chunk by chunk.
+#include <algorithm>
+
+#include "protocol/mime/section_map.h"
+#include "proxy/imap/fetch/plan.h"
+#include "proxy/imap/fetch/render.h"
+#include "proxy/imap/handlers.h"
+
+namespace proxy {
+namespace {
+
+constexpr std::size_t kArraySlice = 2'048;  // messages per turn of the loop
+constexpr std::size_t kContentSlice = 256;  // messages per visit to a worker
+constexpr std::size_t kOutputBytes = std::size_t{512} << 10;
+constexpr std::uint64_t kLargeBytes = std::uint64_t{1} << 20;  // streamed rather than rendered
+constexpr std::size_t kStreamBytes = std::size_t{256} << 10;
+
+class Fetch {
+ public:
+  Fetch(Session* session, const imap::FetchCommand& command)
+      : session_(session),
+        account_(session->selected()->account),
+        mailbox_(session->selected()->mailbox),
+        view_(session->selected()->view.get()),
+        plan_(plan_fetch(command.items, command.uid,
+                         session->condstore() && command.changed_since.has_value())),
+        changed_since_(command.changed_since ? command.changed_since->value() : 0),
+        filtered_(command.changed_since.has_value()) {}
+
+  Task<Result<Reply>> run(imap::SequenceSet uids) {
+    if (plan_.sets_seen && !session_->selected()->read_only) {
+      CO_TRY_VOID(co_await set_seen(uids));
+    }
+    CO_TRY_VOID(co_await account_->settled());
+    const std::size_t slice = plan_.reads_content() ? kContentSlice : kArraySlice;
+    for (const imap::SequenceSet::Range& range : uids.ranges()) {
+      imap::Uid next(range.first);
+      const imap::Uid last(range.last);
+      while (next <= last) {
+        Slice found = collect(next, last, slice);
+        if (!found.missing.empty()) {
+          CO_TRY_VOID(co_await fetch_missing(std::move(found.missing)));
+          // Entries may have moved and know more now.
+          found = collect(next, last, slice);
+        }
+        absent_ += found.missing_count;
+        CO_TRY_VOID(co_await answer(std::move(found.targets)));
+        if (!found.more) break;
+        next = found.next;
+      }
+    }
+    if (absent_ + failed_ > 0) {
+      co_return Reply::no(imap::Code::kUnavailable,
+                          fmt::format("{} of the messages are not cached here, and the server "
+                                      "is out of reach or does not give them",
+                                      absent_ + failed_));
+    }
+    co_return Reply::ok("FETCH completed");
+  }
+
+ private:
+  struct Slice {
+    std::vector<FetchTarget> targets;
+    imap::SequenceSet missing;
+    std::size_t missing_count = 0;
+    bool more = false;
+    imap::Uid next;
+  };
+
+  // The next messages of [next, last], and which of them lack something.
+  Slice collect(imap::Uid next, imap::Uid last, std::size_t limit) {
+    Slice slice;
+    const std::span<const cache::MessageEntry> all = mailbox_->messages();
+    const cache::KeywordTable& keywords = account_->keywords();
+    const std::uint8_t wanted = plan_.wanted();
+    const bool dense = !view_->has_unreported_expunges();
+    std::size_t i = mailbox_->lower_bound(next);
+    for (; i < all.size() && all[i].uid <= last; ++i) {
+      if (slice.targets.size() + slice.missing_count == limit) {
+        slice.more = true;
+        slice.next = all[i].uid;
+        break;
+      }
+      const cache::MessageEntry& entry = all[i];
+      if (filtered_ && entry.modseq <= changed_since_) continue;
+      const std::optional<imap::SequenceNumber> number =
+          dense ? imap::SequenceNumber(static_cast<std::uint32_t>(i + 1))
+                : view_->sequence_of(entry.uid);
+      if (!number) continue;
+      if ((entry.have & wanted) != wanted) {
+        slice.missing.add(entry.uid);
+        ++slice.missing_count;
+        continue;
+      }
+      slice.targets.push_back({*number, entry, keywords.wire(entry.visible.keywords),
+                               view_->is_recent(entry.uid), seen_now_.contains(entry.uid)});
+    }
+    return slice;
+  }
+
+  // RFC 3501 6.4.5: reading a body sets \Seen.
+  Task<Result<>> set_seen(imap::SequenceSet uids) {
+    imap::SequenceSet unseen;
+    for (const imap::SequenceSet::Range& range : uids.ranges()) {
+      const std::span<const cache::MessageEntry> all = mailbox_->messages();
+      for (std::size_t i = mailbox_->lower_bound(imap::Uid(range.first));
+           i < all.size() && all[i].uid.value() <= range.last; ++i) {
+        if (!all[i].visible.system.has(imap::SystemFlag::kSeen)) unseen.add(all[i].uid);
+      }
+    }
+    if (unseen.empty()) co_return Result<>();
+    cache::FlagDelta delta;
+    delta.add.system.add(imap::SystemFlag::kSeen);
+    Result<cache::StoreResult> stored = co_await account_->store_flags(
+        mailbox_->id(), std::move(unseen), std::move(delta), std::nullopt, view_);
+    if (!stored) co_return fail(std::move(stored).error());
+    view_->forget_flag_changes(stored->changed);
+    seen_now_ = std::move(stored->changed);
+    co_return Result<>();
+  }
+
+  Task<Result<>> fetch_missing(imap::SequenceSet missing) {
+    // What is there already is on its way while upstream is asked.
+    CO_TRY_VOID(co_await session_->push());
+    cache::Remote& remote = account_->remote();
+    const bool bodies = plan_.needs_body || plan_.needs_header;
+    Result<> got = bodies
+                       ? co_await remote.fetch_bodies(mailbox_->id(), missing, session_->stop())
+                       : co_await remote.fetch_summaries(mailbox_->id(), missing, session_->stop());
+    // Out of reach: those that are here are answered all the same, the rest is counted.
+    if (!got && got.error().code() == Errc::kCancelled) co_return got;
+    co_return Result<>();
+  }
+
+  Task<Result<>> answer(std::vector<FetchTarget> targets) {
+    if (!plan_.reads_content()) {
+      Renderer renderer(&plan_, account_->reader());
+      CO_TRY(const std::size_t done, renderer.render(targets, SIZE_MAX, &session_->out()));
+      CHECK(done == targets.size());
+      co_return co_await session_->push();
+    }
+    std::size_t at = 0;
+    while (at < targets.size()) {
+      if (is_large(targets[at])) {
+        CO_TRY_VOID(co_await stream(targets[at]));
+        ++at;
+        continue;
+      }
+      std::size_t end = at;
+      while (end < targets.size() && !is_large(targets[end])) ++end;
+      const std::span<const FetchTarget> piece(targets.data() + at, end - at);
+      std::string out;
+      Renderer renderer(&plan_, account_->reader());
+      Result<std::size_t> done =
+          co_await run_blocking(static_cast<Executor*>(session_->loop()),
+                                [&] { return renderer.render(piece, kOutputBytes, &out); });
+      if (!done) co_return fail(std::move(done).error());
+      at += *done;
+      failed_ += renderer.failed();
+      session_->out() += out;
+      CO_TRY_VOID(co_await session_->push());
+    }
+    if (plan_.needs_body) {
+      for (const FetchTarget& target : targets) account_->touched(target.entry.message);
+    }
+    co_return Result<>();
+  }
+
+  bool is_large(const FetchTarget& target) const {
+    return plan_.needs_body && target.entry.size > kLargeBytes;
+  }
+
+  // One message whose bytes are never held whole.
+  Task<Result<>> stream(FetchTarget target) {
+    Executor* executor = session_->loop();
+    const cache::MessageReader reader = account_->reader();
+    Result<cache::MessageReader::Header> header = co_await run_blocking(
+        executor, [&reader, &target] { return reader.header(target.entry.message); });
+    if (!header) {
+      ++failed_;
+      co_return Result<>();
+    }
+    std::string summary_record;
+    cache::SummaryView summary;
+    if (plan_.needs_summary) {
+      const cache::MessageId ids[] = {target.entry.message};
+      CO_TRY_VOID(co_await run_blocking(executor, [&] {
+        return reader.summaries(ids, [&](std::size_t, const cache::SummaryView& view) {
+          summary_record = cache::encode_summary({std::string(view.envelope),
+                                                  std::string(view.body),
+                                                  std::string(view.body_structure),
+                                                  {}});
+          return true;
+        });
+      }));
+      CO_TRY(summary, cache::decode_summary(summary_record));
+    }
+    // Everything is located before the first byte goes out: after that there is no way back.
+    std::vector<SectionBytes> places;
+    for (const PlannedItem& planned : plan_.items) {
+      Result<SectionBytes> place =
+          Renderer::locate(planned.item, header->sections, target.entry.size);
+      if (!place) {
+        ++failed_;
+        co_return Result<>();
+      }
+      places.push_back(*place);
+    }
+    const Renderer renderer(&plan_, reader);
+    imap::FetchWriter fetch(&session_->out(), target.number);
+    bool told_flags = false;
+    for (std::size_t i = 0; i < plan_.items.size(); ++i) {
+      const PlannedItem& planned = plan_.items[i];
+      switch (planned.item.kind) {
+        case imap::FetchKind::kEnvelope:
+          fetch.envelope(summary.envelope);
+          break;
+        case imap::FetchKind::kBody:
+          fetch.body(summary.body);
+          break;
+        case imap::FetchKind::kBodyStructure:
+          fetch.body_structure(summary.body_structure);
+          break;
+        case imap::FetchKind::kRfc822:
+        case imap::FetchKind::kRfc822Header:
+        case imap::FetchKind::kRfc822Text:
+        case imap::FetchKind::kBodySection:
+          if (planned.fields) {
+            std::string block = header->block;
+            if (block.empty() || !mime::SectionMap::in_header(planned.item.section)) {
+              block.clear();
+              imap::FetchItem whole = planned.item;
+              whole.partial.reset();
+              CO_TRY(const SectionBytes place,
+                     Renderer::locate(whole, header->sections, target.entry.size));
+              CO_TRY_VOID(co_await run_blocking(executor, [&] {
+                return reader.body(target.entry.message, place.range.offset,
+                                   std::min<std::uint64_t>(place.range.size, kLargeBytes), &block);
+              }));
+            }
+            std::string fields;
+            mime::header_fields(block, *planned.fields,
+                                planned.item.section.text == imap::SectionText::kHeaderFields
+                                    ? mime::FieldFilter::kOnly
+                                    : mime::FieldFilter::kNot,
+                                &fields);
+            if (planned.item.partial) {
+              const std::size_t from =
+                  std::min<std::uint64_t>(planned.item.partial->offset_bytes, fields.size());
+              fields = fields.substr(from, planned.item.partial->length_bytes);
+            }
+            fetch.data(planned.item, fields);
+          } else if (!places[i].exists) {
+            fetch.nil_data(planned.item);
+          } else {
+            fetch.literal_header(planned.item, places[i].range.size);
+            CO_TRY_VOID(co_await stream_bytes(target.entry.message, places[i].range));
+          }
+          break;
+        default:
+          renderer.append_plain(target, planned.item, &fetch);
+          told_flags |= planned.item.kind == imap::FetchKind::kFlags;
+          break;
+      }
+    }
+    if (target.tell_flags && !told_flags) {
+      fetch.flags(target.entry.visible.system, target.keywords, target.recent);
+    }
+    fetch.finish();
+    co_return co_await session_->push();
+  }
+
+  // A client that was promised bytes gets them or loses the connection: there is no third way.
+  Task<Result<>> stream_bytes(cache::MessageId message, mime::Range range) {
+    const cache::MessageReader reader = account_->reader();
+    while (range.size > 0) {
+      const std::uint64_t length = std::min<std::uint64_t>(range.size, kStreamBytes);
+      std::string chunk;
+      const Result<> read = co_await run_blocking(static_cast<Executor*>(session_->loop()), [&] {
+        return reader.body(message, range.offset, length, &chunk);
+      });
+      if (!read || chunk.size() != length) {
+        session_->log().error("message {} broke off while it was sent: {}", message.value(),
+                              read ? "it is shorter than it should be" : read.error().text());
+        session_->connection().abort();
+        co_return fail(Errc::kClosed, "the message broke off");
+      }
+      session_->out() += chunk;
+      range.offset += length;
+      range.size -= length;
+      CO_TRY_VOID(co_await session_->push());
+    }
+    co_return Result<>();
+  }
+
+  Session* session_;
+  cache::Account* account_;
+  cache::MailboxRef mailbox_;
+  cache::MailboxView* view_;
+  FetchPlan plan_;
+  std::uint64_t changed_since_;
+  bool filtered_;
+  imap::SequenceSet seen_now_;
+  std::size_t absent_ = 0;
+  std::size_t failed_ = 0;
+};
+
+}  // namespace
+
+Handled handle(Session* session, imap::FetchCommand command) {
+  Selected& selected = *session->selected();
+  const bool asks_mod_seq = std::ranges::any_of(command.items, [](const imap::FetchItem& item) {
+    return item.kind == imap::FetchKind::kModSeq;
+  });
+  if (command.changed_since || asks_mod_seq) session->enable_condstore();
+  if (command.vanished && !session->qresync()) {
+    co_return Reply::bad("ENABLE QRESYNC comes first");  // RFC 7162 3.2.6
+  }
+  imap::SequenceSet uids = command.uid ? selected.view->uids_of_uids(command.set)
+                                       : selected.view->uids_of_numbers(command.set);
+  if (command.vanished) {
+    Result<imap::SequenceSet> gone = co_await selected.account->vanished_since(
+        selected.mailbox->id(), command.changed_since->value());
+    if (!gone) co_return fail(std::move(gone).error());
+    const std::optional<imap::Uid> last = selected.view->last_uid();
+    const imap::SequenceSet told = gone->intersected(command.set.resolve(
+        std::max(selected.mailbox->record().uid_next.value(), last ? last->value() : 0)));
+    if (!told.empty()) session->write(imap::VanishedResponse{true, told});
+  }
+  const bool missing = !command.uid && selected.view->has_unreported_expunges();
+  Fetch fetch(session, command);
+  CO_TRY(Reply reply, co_await fetch.run(std::move(uids)));
+  if (reply.condition == imap::Condition::kOk && missing) {
+    co_return Reply::no(imap::Code::kExpungeIssued, "Some of the messages no longer exist");
+  }
+  co_return reply;
+}
+
+}  // namespace proxy
