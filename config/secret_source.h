@@ -21,8 +21,8 @@ struct SecretSource {
   };
 
   Kind kind = Kind::kNone;
-  std::string location;  // the variable's name, the path or the command; empty for kPlain
-  Secret plain;          // kPlain only
+  std::string location = {};  // the variable's name, the path or the command; empty for kPlain
+  Secret plain = {};          // kPlain only
 
   bool empty() const { return kind == Kind::kNone; }
   /// For people: `environment variable "NAME"`, `file "/path"`; never the secret. The text of a

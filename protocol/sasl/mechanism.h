@@ -32,7 +32,7 @@ bool takes_token(Mechanism mechanism);
 
 /// What pick_mechanism goes by.
 struct PickOptions {
-  std::optional<Mechanism> wanted;  // the config's choice; nothing: the best one
+  std::optional<Mechanism> wanted = {};  // the config's choice; nothing: the best one
   bool is_protected = false;  // TLS, a loopback connection, or plaintext allowed by the config
   bool has_token = false;     // there is an access token, not a password
 };

@@ -31,13 +31,13 @@ class FilesTest : public testing::Test {
     return path;
   }
   static SecretSource file(std::string path) {
-    return {.kind = SecretSource::Kind::kFile, .location = std::move(path), .plain = {}};
+    return {.kind = SecretSource::Kind::kFile, .location = std::move(path)};
   }
   static SecretSource command(std::string text) {
-    return {.kind = SecretSource::Kind::kCommand, .location = std::move(text), .plain = {}};
+    return {.kind = SecretSource::Kind::kCommand, .location = std::move(text)};
   }
   static SecretSource environment(std::string name) {
-    return {.kind = SecretSource::Kind::kEnvironment, .location = std::move(name), .plain = {}};
+    return {.kind = SecretSource::Kind::kEnvironment, .location = std::move(name)};
   }
 
   std::string dir_;
@@ -103,7 +103,7 @@ TEST_F(ResolveTest, ReadsEachKindOfSource) {
   EXPECT_EQ(resolve(environment("WAYSTATION_TEST_SECRET"))->reveal(), "from env");
   EXPECT_EQ(resolve(file(write("f", "from file\n")))->reveal(), "from file");
   EXPECT_EQ(resolve(command("echo from command; echo noise >/dev/null"))->reveal(), "from command");
-  SecretSource plain{.kind = SecretSource::Kind::kPlain, .location = {}, .plain = Secret("p\n")};
+  SecretSource plain{.kind = SecretSource::Kind::kPlain, .plain = Secret("p\n")};
   EXPECT_EQ(resolve(plain)->reveal(), "p\n");
 }
 
@@ -163,8 +163,7 @@ TEST_F(ResolveTest, APipeThatNobodyWritesToDoesNotHang) {
 }
 
 TEST_F(ResolveTest, DescriptionsHoldNoSecret) {
-  SecretSource plain{
-      .kind = SecretSource::Kind::kPlain, .location = {}, .plain = Secret("hunter2")};
+  SecretSource plain{.kind = SecretSource::Kind::kPlain, .plain = Secret("hunter2")};
   EXPECT_THAT(plain.describe(), Not(HasSubstr("hunter2")));
   EXPECT_THAT(command("echo hunter2").describe(), Not(HasSubstr("hunter2")));
 }
