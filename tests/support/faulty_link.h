@@ -20,9 +20,12 @@ enum class CutStyle {
 };
 
 struct LinkOptions {
-  std::chrono::microseconds round_trip{0};  // a new connection costs one before its first byte
-  double bytes_per_second = 0;              // each way, all connections together; 0: no limit
-  std::uint64_t seed = 1;                   // of the refusals
+  /// A new connection costs one before the client's first byte leaves, as TCP's handshake does;
+  /// the server's greeting is there after two.
+  std::chrono::microseconds round_trip{0};
+  /// Each way, shared fairly by all connections; 0: no limit.
+  double bytes_per_second = 0;
+  std::uint64_t seed = 1;  // of the refusals
 };
 
 /// Counted since the start or the last reset_counters().

@@ -6,6 +6,7 @@
 # and are found by LD_LIBRARY_PATH (DIR/lib.path holds its value). Root is not needed.
 # Nothing is done when DIR/complete names the same list of packages.
 set -euo pipefail
+trap 'echo "fetch_servers.sh: line $LINENO failed" >&2' ERR
 
 if [ $# -ne 1 ]; then
   sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
@@ -13,9 +14,9 @@ if [ $# -ne 1 ]; then
 fi
 
 servers="cyrus-imapd cyrus-common courier-imap courier-base courier-authlib courier-authdaemon
-         courier-authlib-userdb mailutils-imap4d mailutils-common"
+         courier-authlib-userdb gamin mailutils-imap4d mailutils-common"
 # Raise this when the list or the way of unpacking changes, so that old folders are renewed.
-revision=1
+revision=3
 
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
@@ -28,7 +29,7 @@ if [ "$(cat "$dir/complete" 2>/dev/null)" = "$revision" ]; then exit 0; fi
 missing_libraries() {
   for package in cyrus-imapd courier-imap mailutils-imap4d; do
     apt-get -s --no-install-recommends install "$package" 2>/dev/null |
-      awk '$1 == "Inst" && $3 !~ /^\[/ && $2 ~ /^(lib|guile-.*-libs)/ { print $2 }'
+      awk '$1 == "Inst" && $3 !~ /^\[/ && $2 ~ /^lib/ { print $2 }'
   done | sort -u
 }
 
@@ -45,14 +46,14 @@ mkdir -p "$dir/debs" "$dir/root"
 for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
 
 root=$dir/root
-find "$root/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | grep -v -E '/(perl|guile|python)' | paste -sd: >"$dir/lib.path"
+find "$root/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | grep -v -E '/(perl|python)' | paste -sd: >"$dir/lib.path"
 export LD_LIBRARY_PATH
 LD_LIBRARY_PATH=$(cat "$dir/lib.path")
 broken=$(find "$root/usr/lib/cyrus/bin" "$root/usr/lib/courier" "$root/usr/sbin" "$root/usr/bin" -type f -executable -print0 |
-  xargs -0 -n1 ldd 2>/dev/null | awk '/not found/ { print $1 }' | sort -u)
+  { xargs -0 -n1 ldd 2>/dev/null || true; } | awk '/not found/ { print $1 }' | sort -u)
 if [ -n "$broken" ]; then
   echo "fetch_servers.sh: the unpacked servers lack libraries:" $broken >&2
   exit 1
 fi
-rm -rf "$dir/debs"
+rm -rf "$dir/debs" "$root/usr/share"   # manuals
 echo "$revision" >"$dir/complete"

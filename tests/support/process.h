@@ -16,11 +16,11 @@
 namespace support {
 
 struct ProcessOptions {
-  std::vector<std::string> argv;           // argv[0] is looked up in PATH
-  std::map<std::string, std::string> env;  // added to, or replacing, the environment
-  std::filesystem::path directory;         // working directory; empty: unchanged
-  std::filesystem::path output;            // where stdout and stderr are appended; empty: /dev/null
-  bool unprivileged = false;               // as root: run as the user "nobody"
+  std::vector<std::string> argv = {};           // argv[0] is looked up in PATH
+  std::map<std::string, std::string> env = {};  // added to, or replacing, the environment
+  std::filesystem::path directory = {};         // working directory; empty: unchanged
+  std::filesystem::path output = {};  // where stdout and stderr are appended; empty: /dev/null
+  bool unprivileged = false;          // as root: run as the user "nobody"
 };
 
 /// How a program ended.

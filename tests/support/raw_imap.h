@@ -107,7 +107,11 @@ struct MessageView {
 Result<std::vector<MessageView>> read_mailbox(RawImap* client, std::string_view mailbox,
                                               bool with_bodies = false);
 
-/// A plain message: From, To, Date, Message-ID, `subject`, then `body`, all lines CRLF.
+/// The names that LIST "" * gives, sorted, as they came (modified UTF-7).
+Result<std::vector<std::string>> list_mailboxes(RawImap* client);
+
+/// A plain message: From, To, Date, Message-ID (one of its own unless given), `subject`, then
+/// `body`; all lines end in CRLF.
 std::string simple_message(std::string_view subject, std::string_view body = "Hello.\r\n",
                            std::string_view message_id = "");
 

@@ -26,11 +26,11 @@ enum class ServerKind {
 std::string name_of(ServerKind kind);
 
 struct ServerOptions {
-  bool tls = false;                  // Dovecot: implicit TLS on tls_port(), STARTTLS on port()
-  bool inbox_prefix = false;         // Dovecot: all mailboxes below "INBOX.", separator "."
-  std::uint64_t quota_kib = 0;       // Dovecot: this much storage; 0: no quota
-  std::vector<std::string> without;  // Dovecot: capabilities to leave out ("QRESYNC", "MOVE")
-  std::string extra_config;          // added at the end of the server's own configuration
+  bool tls = false;                       // Dovecot: implicit TLS on tls_port(), STARTTLS on port()
+  bool inbox_prefix = false;              // Dovecot: all mailboxes below "INBOX.", separator "."
+  std::uint64_t quota_kib = 0;            // Dovecot: this much storage; 0: no quota
+  std::vector<std::string> without = {};  // Dovecot: capabilities to leave out ("QRESYNC", "MOVE")
+  std::string extra_config = {};          // added at the end of the server's own configuration
 };
 
 /// A running server with one user. As root it runs as "nobody", else as the caller.
@@ -49,7 +49,7 @@ class RealServer {
   std::uint16_t port() const { return port_; }
   std::uint16_t tls_port() const { return tls_port_; }
   /// The authority that signed the server's certificate for "localhost" (tls only).
-  std::filesystem::path ca_file() const { return dir_ / "ca.pem"; }
+  std::filesystem::path ca_file() const { return dir_ / "server.crt"; }
   virtual std::string user() const { return "alice"; }
   virtual std::string password() const { return "wonderland"; }
   /// What a mailbox called `name` (separator "/") is called at this server.
@@ -86,6 +86,7 @@ class RealServer {
   std::uint16_t tls_port_ = 0;
   char separator_ = '/';
   std::string prefix_;
+  std::string advertised_;  // the capabilities to show instead of all; empty: all
 
  private:
   Result<> launch();
