@@ -74,12 +74,12 @@ bool is_keyword(std::string_view text);
 ///
 /// Thread: a plain value.
 struct FlagList {
-  SystemFlags system;
+  SystemFlags system = {};
   bool recent = false;    // "\Recent": only servers send it
   bool wildcard = false;  // "\*": only in PERMANENTFLAGS, new keywords may be made
   /// As written, without doubles (ignoring case), in the order of arrival. From a server also
   /// flag-extensions, with their backslash.
-  std::vector<std::string> keywords;
+  std::vector<std::string> keywords = {};
 
   bool empty() const { return system.empty() && !recent && !wildcard && keywords.empty(); }
   /// Whether `keyword` is among the keywords, ignoring case.
