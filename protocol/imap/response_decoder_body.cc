@@ -133,9 +133,10 @@ class BodyReader {
   BodyStructure read_multipart(Values fields, int depth) {
     BodyStructure part;
     part.type = "MULTIPART";
-    while (fields.peek().is_list() || (fields.peek().is_nil() && !fields.done())) {
+    if (fields.peek().is_nil()) fields.take();  // for no children: Dovecot
+    while (fields.peek().is_list()) {
       const Value child = fields.take();
-      if (child.is_list() && ++count_ < kMaxBodyParts) part.parts.push_back(read(child, depth + 1));
+      if (++count_ < kMaxBodyParts) part.parts.push_back(read(child, depth + 1));
     }
     part.subtype = fields.take().bytes();
     if (part.subtype.empty()) part.subtype = "MIXED";

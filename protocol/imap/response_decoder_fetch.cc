@@ -191,19 +191,18 @@ class FetchReader {
   bool has_extended_body_ = false;
 };
 
-Values without_parentheses(Values values) {
-  return values.peek().is_list() ? values.peek().children() : values;
-}
-
 }  // namespace
 
 void read_fetch(Values values, const DecodingContext& context, FetchResponse* response) {
-  FetchReader(context, response).read(without_parentheses(values));
+  FetchReader reader(context, response);
+  if (values.peek().is_list()) reader.read(values.take().children());
+  // No parentheses, or one that closed too early.
+  reader.read(values);
 }
 
 std::optional<PendingFetchData> read_pending_data(Values values, const DecodingContext& context) {
   PendingFetchData pending;
-  Values items = without_parentheses(values);
+  Values items = values.peek().is_list() ? values.peek().children() : values;
   while (!items.done()) {
     const Value name = items.take();
     const auto kind = kind_of(name);

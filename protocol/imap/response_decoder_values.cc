@@ -121,28 +121,67 @@ class ValueTree::Scanner {
   bool read_quoted() {
     const std::size_t begin = at_ + 1;
     if (mending_ && read_lone_backslash(begin)) return true;
-    ValueKind kind = ValueKind::kString;
-    for (std::size_t i = begin; begin > unclosed_before_ && i < text_.size(); ++i) {
-      const char c = text_[i];
-      if (c == '\n') break;
-      if (c == '\\' && i + 1 < text_.size() && (text_[i + 1] == '"' || text_[i + 1] == '\\')) {
-        kind = ValueKind::kEscaped;
-        ++i;
-      } else if (c == '"') {
-        if (mending_ ? !is_likely_separator(i + 1) : !is_separator(i + 1)) {
-          if (mending_) continue;
-          return false;
-        }
-        add(begin, i - begin, kind);
-        at_ = i + 1;
-        return true;
+    if (begin > unclosed_before_) {
+      std::size_t close = find_quote(begin);
+      const bool found = close < text_.size() && text_[close] == '"';
+      if (found && (mending_ ? is_likely_separator(close + 1) : is_separator(close + 1))) {
+        return add_quoted(begin, close);
+      }
+      if (!mending_) return false;
+      close = find_likely_quote(begin);
+      if (close != std::string_view::npos) return add_quoted(begin, close);
+      // No quote from here to the line's end closes anything: none of them is looked at again.
+      unclosed_before_ = std::min(text_.find('\n', at_), text_.size());
+    }
+    ++at_;
+    return mending_;
+  }
+
+  bool add_quoted(std::size_t begin, std::size_t close) {
+    const std::string_view content = text_.substr(begin, close - begin);
+    const bool escaped = content.find('\\') != std::string_view::npos;
+    add(begin, content.size(), escaped ? ValueKind::kEscaped : ValueKind::kString);
+    at_ = close + 1;
+    return true;
+  }
+
+  // The first quote that no backslash escapes, or where the line ends before it.
+  std::size_t find_quote(std::size_t begin) {
+    // Remembered, so that many strings without end before one quote cost no more than one.
+    if (begin >= quote_begin_ && begin <= quote_) return quote_;
+    quote_begin_ = begin;
+    std::size_t i = begin;
+    while (i < text_.size() && text_[i] != '"' && text_[i] != '\n') {
+      const bool escapes =
+          text_[i] == '\\' && i + 1 < text_.size() && (text_[i + 1] == '"' || text_[i + 1] == '\\');
+      i += escapes ? 2 : 1;
+    }
+    quote_ = i;
+    return i;
+  }
+
+  // The first quote behind which the next value may stand, escaped or not; npos for none.
+  std::size_t find_likely_quote(std::size_t begin) const {
+    for (std::size_t i = begin; i < text_.size() && text_[i] != '\n'; ++i) {
+      if (text_[i] == '\\' && i + 1 < text_.size()) {
+        const char next = text_[i + 1];
+        // A backslash at the end of a string may be one that should have been doubled (QQ).
+        const bool escapes = next == '\\' || (next == '"' && !is_only_structure(i + 2));
+        if (escapes) ++i;
+      } else if (text_[i] == '"' && is_likely_separator(i + 1)) {
+        return i;
       }
     }
-    if (!mending_) return false;
-    // No quote from here to the line's end closes anything: none of them is looked at again.
-    unclosed_before_ = std::min(text_.find('\n', at_), text_.size());
-    ++at_;
-    return true;
+    return std::string_view::npos;
+  }
+
+  // Whether nothing but parentheses, NILs and numbers comes before the next string or the end, so
+  // that a quote right before is the end of a string. Each byte is looked at once between quotes.
+  bool is_only_structure(std::size_t position) const {
+    if (position < text_.size() && !is_separator(position)) return false;
+    const std::size_t end = text_.find_first_not_of(" ()0123456789NIL", position);
+    return end == std::string_view::npos || text_[end] == '"' || text_[end] == '{' ||
+           is_line_end(text_[end]);
   }
 
   // "\" as the hierarchy delimiter, where "\\" was meant (Domino).
@@ -242,6 +281,8 @@ class ValueTree::Scanner {
   const bool mending_;
   std::size_t at_;
   std::size_t unclosed_before_ = 0;
+  std::size_t quote_begin_ = 1;  // what find_quote() found last; nothing yet
+  std::size_t quote_ = 0;
 };
 
 void ValueTree::parse(const Frame& frame, std::size_t begin) { parse(frame, begin, false); }

@@ -203,6 +203,19 @@ constexpr Case kCases[] = {
      R"((("TEXT" "HTML" NIL NIL NIL "7BIT" 6 1)("RELATED" NIL ("ATTACHMENT" NIL) NIL) "MIXED"))",
      R"((("TEXT" "HTML" NIL NIL NIL "7BIT" 6 1 NIL NIL NIL NIL))"
      R"(()" EMPTY_TEXT R"( "RELATED" NIL ("ATTACHMENT" NIL) NIL NIL) "MIXED" NIL NIL NIL NIL))"},
+    {"GmailEmptyMultipartInAMessage",
+     R"(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 29 )" NO_ENVELOPE R"( ("ALTERNATIVE") 51))",
+     R"(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 29 )" NO_ENVELOPE " (" EMPTY_TEXT
+     R"( "ALTERNATIVE" NIL NIL NIL NIL) 51 NIL NIL NIL NIL))"},
+    {"NilSubtypeOfAMultipart",
+     R"((("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 1) NIL ("boundary" "b") NIL NIL))",
+     R"((("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 1 NIL NIL NIL NIL) "MIXED" ("boundary" "b") NIL NIL )"
+     R"(NIL))"},
+    {"AppleDoubleAsSinglePart",
+     R"((("multipart" "appledouble" ("boundary" "q") NIL NIL "7BIT" -1 NIL NIL NIL NIL) "mixed"))",
+     R"((()" EMPTY_TEXT R"( "appledouble" ("boundary" "q") NIL NIL NIL) "mixed" NIL NIL NIL NIL))"},
+    {"UnescapedQuoteAtTheEndOfASubtype", "(\"TEXT\" \"HTML\"\" NIL NIL NIL {5}\r\n8bit\" 74 2)",
+     R"(("TEXT" "HTML\"" NIL NIL NIL "8bit\"" 74 2 NIL NIL NIL NIL))"},
     {"GmailEncodedMessageWithoutEnvelope",
      R"(("MESSAGE" "RFC822" ("NAME" "a.eml") NIL NIL "BASE64" 99 NIL ("ATTACHMENT" NIL) NIL))",
      R"(("MESSAGE" "RFC822" ("NAME" "a.eml") NIL NIL "BASE64" 99 )" NO_ENVELOPE " " EMPTY_TEXT

@@ -108,6 +108,13 @@ constexpr Case kFaults[] = {
      "())",
      "* 1 FETCH (UID 4 FLAGS () ENVELOPE (\"d\" \"s\" NIL NIL NIL NIL NIL NIL NIL "
      "\"<\\\"a b\\\"@c>\"))"},
+    {"QqBackslashBeforeQuote",
+     "* 1 FETCH (UID 4 ENVELOPE (\"d\" \"s\" ((\"n\" NIL \"a\" \"b.c\\\")) ((\"n\" NIL \"a\" "
+     "\"b.c\\\")) NIL NIL NIL NIL NIL \"<i>\") FLAGS (\\Seen))",
+     "* 1 FETCH (UID 4 FLAGS (\\Seen) ENVELOPE (\"d\" \"s\" ((\"n\" NIL \"a\" \"b.c\\\\\")) "
+     "((\"n\" NIL \"a\" \"b.c\\\\\")) NIL NIL NIL NIL NIL \"<i>\"))"},
+    {"ParenthesisThatClosesTooEarly", "* 1 FETCH (UID 4 ENVELOPE (\"d\" \"s\"))) FLAGS (\\Seen))",
+     "* 1 FETCH (UID 4 FLAGS (\\Seen) ENVELOPE (\"d\" \"s\" NIL NIL NIL NIL NIL NIL NIL NIL))"},
     {"QuoteWithoutEnd",
      "* 1 FETCH (UID 4 ENVELOPE (\"d\" \"s NIL NIL) FLAGS (\\Seen) RFC822.SIZE 9)",
      "* 1 FETCH (UID 4 FLAGS (\\Seen) RFC822.SIZE 9 ENVELOPE (\"d\" \"s\" NIL NIL NIL NIL NIL NIL "

@@ -173,6 +173,9 @@ constexpr Case kLists[] = {
     {"EightBit", "* LIST () \"/\" \"gr\xfc\xdf\"", "* LIST () \"/\" {4}\r\ngr\xfc\xdf"},
     {"ExchangeUnquotedSpaces", "* LIST (\\HasNoChildren) \"/\" My old mail",
      "* LIST (\\HasNoChildren) \"/\" \"My old mail\""},
+    {"ExchangeUnquotedTabs", "* LIST (\\HasNoChildren) \"/\" INBOX/Da\tA\tB\t",
+     "* LIST (\\HasNoChildren) \"/\" \"INBOX/Da\tA\tB\t\""},
+    {"DominoLoneBackslashBeforeAnAtom", R"(* LIST () "\" Mail)", R"(* LIST () "\\" Mail)"},
     {"ExchangeControlCharacters",
      "* LIST () \"/\" a\x01\x02"
      "b",
