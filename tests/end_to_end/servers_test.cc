@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace support {
 namespace {
@@ -83,11 +84,22 @@ TEST_P(ServersTest, MailboxesCopiesFlagsAndExpunge) {
 }
 
 TEST_P(ServersTest, IdleSeesNewMail) {
+  if (GetParam() == ServerKind::kImap4d) {
+    // It accepts IDLE and tells nothing before DONE. It compares times in whole seconds: mail that
+    // comes in the second of the SELECT it never notices.
+    EXPECT_TRUE(command("SELECT INBOX").ok());
+    const std::string tag = *client_->send_command("IDLE");
+    ASSERT_TRUE(client_->read_line()->starts_with("+"));
+    std::this_thread::sleep_for(1100ms);
+    ASSERT_TRUE(server_->append("INBOX", {simple_message("first")}));
+    ASSERT_TRUE(client_->send_raw("DONE\r\n"));
+    EXPECT_TRUE(client_->collect(tag)->find("1 EXISTS"));
+    return;
+  }
   EXPECT_TRUE(command("SELECT INBOX").ok());
   ASSERT_TRUE(server_->append("INBOX", {simple_message("first")}));
-  const auto before = client_->command("NOOP");
-  ASSERT_TRUE(before);
-  std::string tag = *client_->send_command("IDLE");
+  EXPECT_TRUE(command("NOOP").ok());
+  const std::string tag = *client_->send_command("IDLE");
   ASSERT_TRUE(client_->read_line()->starts_with("+"));
   ASSERT_TRUE(server_->append("INBOX", {simple_message("second")}));
   client_->set_timeout(20s);

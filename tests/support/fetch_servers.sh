@@ -13,10 +13,10 @@ if [ $# -ne 1 ]; then
   exit 2
 fi
 
-servers="cyrus-imapd cyrus-common courier-imap courier-base courier-authlib courier-authdaemon
-         courier-authlib-userdb gamin mailutils-imap4d mailutils-common"
+servers=(cyrus-imapd cyrus-common courier-imap courier-base courier-authlib courier-authdaemon
+         courier-authlib-userdb gamin mailutils-imap4d mailutils-common)
 # Raise this when the list or the way of unpacking changes, so that old folders are renewed.
-revision=3
+revision=4
 
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
@@ -41,19 +41,23 @@ fi
 rm -rf "$dir/debs" "$dir/root" "$dir/complete"
 mkdir -p "$dir/debs" "$dir/root"
 # apt drops to the user _apt when run as root, who cannot write below a private folder.
-(cd "$dir/debs" && apt-get -q -o APT::Sandbox::User=root download $servers $(missing_libraries)) >"$dir/fetch.log" 2>&1 ||
-  { tail -5 "$dir/fetch.log" >&2; exit 1; }
+mapfile -t libraries < <(missing_libraries)
+if ! (cd "$dir/debs" && apt-get -q -o APT::Sandbox::User=root download "${servers[@]}" \
+        "${libraries[@]}") >"$dir/fetch.log" 2>&1; then
+  tail -5 "$dir/fetch.log" >&2
+  exit 1
+fi
 for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
 
 root=$dir/root
-find "$root/usr/lib" -name '*.so*' -printf '%h\n' | sort -u | grep -v -E '/(perl|python)' | paste -sd: >"$dir/lib.path"
+find "$root/usr/lib" "$root/lib" -name '*.so*' -printf '%h\n' | sort -u | grep -v -E '/(perl|python)' | paste -sd: >"$dir/lib.path"
 export LD_LIBRARY_PATH
 LD_LIBRARY_PATH=$(cat "$dir/lib.path")
 broken=$(find "$root/usr/lib/cyrus/bin" "$root/usr/lib/courier" "$root/usr/sbin" "$root/usr/bin" -type f -executable -print0 |
   { xargs -0 -n1 ldd 2>/dev/null || true; } | awk '/not found/ { print $1 }' | sort -u)
 if [ -n "$broken" ]; then
-  echo "fetch_servers.sh: the unpacked servers lack libraries:" $broken >&2
+  echo "fetch_servers.sh: the unpacked servers lack libraries: ${broken//$'\n'/ }" >&2
   exit 1
 fi
-rm -rf "$dir/debs" "$root/usr/share"   # manuals
+rm -rf "$dir/debs" "${root:?}/usr/share"   # manuals
 echo "$revision" >"$dir/complete"

@@ -57,7 +57,7 @@ umask: 077
   recover cmd="{0}/ctl_cyrusdb -C {1}/imapd.conf -r"
 }}
 DAEMON {{
-  idled cmd="{0}/idled -C {1}/imapd.conf -f"
+  idled cmd="{0}/idled -C {1}/imapd.conf"
 }}
 SERVICES {{
   imap cmd="{0}/imapd -C {1}/imapd.conf" listen="127.0.0.1:{2}" prefork=1 maxchild=200

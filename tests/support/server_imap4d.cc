@@ -17,6 +17,10 @@ class Imap4d final : public RealServer {
   Result<> prepare() override {
     TRY(servers_, fetched_servers());
     std::filesystem::create_directories(path() / "home/mail");
+    // imap4d makes INBOX at the first SELECT only, and an APPEND before that fails.
+    for (const char* folder : {"cur", "new", "tmp"}) {
+      std::filesystem::create_directories(path() / "home/INBOX" / folder);
+    }
     const Account account = server_account();
     crypt_data state{};
     const char* hash = ::crypt_r(password().c_str(), "$5$waystation", &state);
@@ -36,7 +40,7 @@ mailbox {{ mailbox-pattern "maildir://{0}/home/INBOX"; mailbox-type maildir; }};
 namespace personal {{
   prefix "" {{ directory "{0}/home/mail"; delimiter "/"; mailbox-type maildir; }};
 }};
-server 127.0.0.1:{1} {{ transcript no; max-children 200; }};
+server 127.0.0.1:{1} {{ transcript no; }};
 {2}
 )",
                                   path().string(), port_, options_.extra_config));

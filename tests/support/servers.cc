@@ -101,7 +101,15 @@ Account server_account() {
 std::map<std::string, std::string> unpacked_environment(const fs::path& servers) {
   std::string libraries = read_file(servers / "lib.path");
   while (libraries.ends_with('\n')) libraries.pop_back();
-  return {{"LD_LIBRARY_PATH", libraries}};
+  // Cyrus' SASL mechanisms: those that came along, where the system has none.
+  std::string mechanisms;
+  for (const char* library : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"}) {
+    for (const fs::path& root : {fs::path("/"), servers / "root"}) {
+      const fs::path folder = root / (std::string(library).substr(1) + "/sasl2");
+      if (fs::exists(folder)) mechanisms += (mechanisms.empty() ? "" : ":") + folder.string();
+    }
+  }
+  return {{"LD_LIBRARY_PATH", libraries}, {"SASL_PATH", mechanisms}};
 }
 
 Result<> write_file(const fs::path& path, std::string_view text) {

@@ -48,14 +48,15 @@ bool read_command(std::vector<std::string>* words) {
     if (byte == '\r') continue;
     if (byte == '"') {
       quoted = !quoted;
-    } else if (byte == '\\' && quoted && read_byte(&byte)) {
+    } else if (byte == '\\' && quoted) {
+      if (!read_byte(&byte)) return false;
       word.push_back(byte);
     } else if (byte == ' ' && !quoted) {
       words->emplace_back();
     } else {
       word.push_back(byte);
     }
-    if (word.size() > 1000 || words->size() > 20) return false;
+    if (words->back().size() > 1000 || words->size() > 20) return false;
   }
   return false;
 }
