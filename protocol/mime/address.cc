@@ -49,11 +49,13 @@ class AddressParser {
     while (!reader_.at_end() && reader_.peek() != ',' && reader_.peek() != ';') skip_garbage();
   }
 
+  // Words in front of an "<", ":" or "@".
   struct Phrase {
-    std::string text;
+    std::string text;  // all of them, joined by single blanks
     std::size_t words = 0;
-    std::size_t last_word = 0;  // where it begins in `text`
     bool quoted = false;        // some of it
+    std::string local;          // the last ones, as far as dots join them: a local part
+    std::size_t name_size = 0;  // of `text`, without these
   };
 
   void skip_garbage() {
@@ -66,8 +68,7 @@ class AddressParser {
     reader_.skip_cfws();
   }
 
-  // phrase = 1*word / obs-phrase (RFC 5322 3.2.5, 4.1): words joined by single spaces, or by
-  // nothing where a dot joins them.
+  // phrase = 1*word / obs-phrase (RFC 5322 3.2.5, 4.1)
   Phrase read_phrase() {
     Phrase phrase;
     bool spaced = true;
@@ -79,13 +80,15 @@ class AddressParser {
       } else if (!reader_.append_atom(&word, /*with_dots=*/true)) {
         return phrase;
       }
-      const bool joined = !spaced && (word.starts_with('.') ||
-                                      (!phrase.text.empty() && phrase.text.ends_with('.')));
-      if (!joined) {
-        if (phrase.words++ != 0) phrase.text += ' ';
-        phrase.last_word = phrase.text.size();
+      const bool dotted =
+          phrase.words != 0 && (word.starts_with('.') || phrase.text.ends_with('.'));
+      if (!dotted) {
+        phrase.local.clear();
+        phrase.name_size = phrase.text.size();
       }
+      if (phrase.words++ != 0 && !(dotted && !spaced)) phrase.text += ' ';
       phrase.text += word;
+      phrase.local += word;
       const std::size_t before = reader_.rest().size();
       reader_.skip_cfws();
       spaced = reader_.rest().size() != before;
@@ -157,9 +160,9 @@ class AddressParser {
     imap::Address address;
     const bool has_host = reader_.take('@');
     if (has_host) {
-      if (phrase.words != 0) address.mailbox = phrase.text.substr(phrase.last_word);
+      if (phrase.words != 0) address.mailbox = std::move(phrase.local);
       // "Name a@b": somebody forgot the brackets.
-      if (phrase.words > 1) address.name = phrase.text.substr(0, phrase.last_word - 1);
+      if (phrase.name_size != 0) address.name = phrase.text.substr(0, phrase.name_size);
       std::string host;
       if (reader_.append_domain(&host)) address.host = std::move(host);
       reader_.skip_cfws();
@@ -188,11 +191,14 @@ class AddressParser {
     addresses_.push_back(std::move(address));
   }
   void open_group(std::string name) {
+    if (addresses_.size() + 1 >= limit_) return;  // room for its end, without which all is a group
     in_group_ = true;
+    --limit_;
     addresses_.push_back({.name = {}, .adl = {}, .mailbox = std::move(name), .host = {}});
   }
   void close_group() {
     in_group_ = false;
+    ++limit_;
     addresses_.emplace_back();
   }
 

@@ -1,6 +1,7 @@
 #include "protocol/mime/charset.h"
 
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 #include <unicode/utf16.h>
 #include <unicode/utf8.h>
 
@@ -76,6 +77,15 @@ std::string_view icu_name_of(std::string_view name) {
   return name;
 }
 
+// Writes U+FFFD for what cannot be converted: ICU's own choice is a control character for some.
+void substitute(const void*, UConverterToUnicodeArgs* args, const char*, std::int32_t,
+                UConverterCallbackReason reason, UErrorCode* status) {
+  if (reason > UCNV_IRREGULAR) return;  // reset, close, clone
+  constexpr UChar kUnit = static_cast<UChar>(kReplacement);
+  *status = U_ZERO_ERROR;
+  ucnv_cbToUWriteUChars(args, &kUnit, 1, 0, status);
+}
+
 struct CloseConverter {
   void operator()(UConverter* converter) const { ucnv_close(converter); }
 };
@@ -84,6 +94,8 @@ using Converter = std::unique_ptr<UConverter, CloseConverter>;
 Converter open_converter(const std::string& name) {
   UErrorCode status = U_ZERO_ERROR;
   Converter converter(ucnv_open(std::string(icu_name_of(name)).c_str(), &status));
+  if (U_FAILURE(status)) return nullptr;
+  ucnv_setToUCallBack(converter.get(), substitute, nullptr, nullptr, nullptr, &status);
   if (U_FAILURE(status)) return nullptr;
   return converter;
 }

@@ -35,7 +35,7 @@ bool is_known_charset(std::string_view charset);
 std::string to_utf8(std::string_view charset, std::string_view bytes);
 
 /// Appends `utf8` with case folded (Unicode full case folding, locale-free: "Straße" and "STRASSE"
-/// become the same); nothing is composed, decomposed or stripped. Malformed bytes become U+FFFD.
+/// become the same); nothing is composed, decomposed or stripped. Malformed bytes stay as they are.
 void append_folded(std::string_view utf8, std::string* out);
 std::string fold(std::string_view utf8);
 

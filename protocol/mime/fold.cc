@@ -21,13 +21,14 @@ constexpr std::size_t kMaxGrowth = 3;
 
 void append_lower_ascii(std::string_view ascii, std::string* out) {
   const std::size_t before = out->size();
-  out->resize_and_overwrite(before + ascii.size(), [&](char* data, std::size_t size) {
+  out->resize_and_overwrite(before + ascii.size(), [&](char* data, std::size_t) {
     for (std::size_t i = 0; i < ascii.size(); ++i) {
       const auto c = static_cast<unsigned char>(ascii[i]);
       const bool upper = static_cast<unsigned char>(c - 'A') < 26;
       data[before + i] = static_cast<char>(c | (upper ? 0x20 : 0));
     }
-    return size;
+    // Not the size that is passed in: libstdc++ 12 gives the new capacity there.
+    return before + ascii.size();
   });
 }
 
@@ -57,7 +58,6 @@ const UCaseMap* case_map() {
 
 void append_folded_run(std::string_view run, std::string* out) {
   const std::size_t before = out->size();
-  // A malformed byte becomes U+FFFD: three bytes as well.
   const std::size_t room = run.size() * kMaxGrowth;
   out->resize_and_overwrite(before + room, [&](char* data, std::size_t) {
     UErrorCode status = U_ZERO_ERROR;

@@ -12,11 +12,11 @@ struct Limits {
   std::size_t part_header_bytes = std::size_t{256} * 1024;
   /// The same for all parts of a message together.
   std::size_t header_bytes = std::size_t{1024} * 1024;
-  /// Levels of multipart and message/rfc822 that are entered.
+  /// Levels of parts, the message itself included: containers on the last one are not entered.
   std::size_t depth = 100;
   /// Parts in all, the message itself included.
   std::size_t parts = 10'000;
-  /// Addresses kept of one ENVELOPE field.
+  /// Addresses kept of all ENVELOPEs together.
   std::size_t addresses = 10'000;
 };
 

@@ -15,7 +15,7 @@ namespace mime {
 class Parser::Impl final : public ScannerListener {
  public:
   Impl(PartObserver* observer, const Limits& limits)
-      : observer_(observer), limits_(limits), scanner_(this, limits) {}
+      : observer_(observer), addresses_left_(limits.addresses), scanner_(this, limits) {}
 
   void feed(std::string_view bytes) { scanner_.feed(bytes); }
 
@@ -36,9 +36,9 @@ class Parser::Impl final : public ScannerListener {
     const bool in_digest = index != 0 && parts_[parent].is_digest;
     if (index == 0) {
       message_.header = header;
-      message_.envelope = parse_envelope(header, limits_.addresses);
+      message_.envelope = parse_envelope(header, &addresses_left_);
     } else if (is_message) {
-      parts_[parent].structure.envelope = parse_envelope(header, limits_.addresses);
+      parts_[parent].structure.envelope = parse_envelope(header, &addresses_left_);
     }
     PartHeader part = parse_part_header(header, is_message, in_digest);
     if (part.kind != PartKind::kLeaf && !may_enter) make_opaque(&part);
@@ -91,7 +91,7 @@ class Parser::Impl final : public ScannerListener {
   }
 
   PartObserver* observer_;
-  Limits limits_;
+  std::size_t addresses_left_;
   Scanner scanner_;
   std::vector<PartHeader> parts_;  // beside the scanner's nodes
   Message message_;

@@ -176,12 +176,13 @@ PartHeader parse_part_header(std::string_view block, bool is_message, bool in_di
   return out;
 }
 
-imap::Envelope parse_envelope(std::string_view block, std::size_t address_limit) {
+imap::Envelope parse_envelope(std::string_view block, std::size_t* addresses_left) {
   imap::Envelope out;
   // A field that occurs twice (RFC 5322 3.6 forbids it) gives its addresses together; of a text
   // the last one counts.
   const auto addresses = [&](std::vector<imap::Address>* list, std::string_view value) {
-    auto found = parse_addresses(value, address_limit - std::min(address_limit, list->size()));
+    auto found = parse_addresses(value, *addresses_left);
+    *addresses_left -= found.size();
     std::ranges::move(found, std::back_inserter(*list));
   };
   HeaderReader reader(block);

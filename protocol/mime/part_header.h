@@ -1,6 +1,7 @@
 // What the header of a part says: its place in the tree, and its share of BODYSTRUCTURE.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,7 @@ struct PartHeader {
 PartHeader parse_part_header(std::string_view block, bool is_message, bool in_digest);
 
 /// Reads the fields of ENVELOPE. Sender and Reply-To default to From (RFC 3501 7.4.2); text is
-/// unfolded and not decoded. At most `address_limit` addresses of each field.
-imap::Envelope parse_envelope(std::string_view block, std::size_t address_limit);
+/// unfolded and not decoded. Reads at most `*addresses_left` addresses and takes them off it.
+imap::Envelope parse_envelope(std::string_view block, std::size_t* addresses_left);
 
 }  // namespace mime
