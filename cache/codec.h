@@ -72,10 +72,15 @@ class Decoder {
   }
   std::string_view rest() const { return rest_; }
   bool ok() const { return ok_; }
+  /// The caller found a value that cannot be.
+  void fail() {
+    ok_ = false;
+    rest_ = {};
+  }
   /// ok(), and nothing is left over.
   Result<> finish(std::string_view what) const {
     if (ok_ && rest_.empty()) return {};
-    return fail(Errc::kCorruption, std::string(what) + ": stored value has a wrong length");
+    return ::fail(Errc::kCorruption, std::string(what) + ": stored value has a wrong length");
   }
 
  private:

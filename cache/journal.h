@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -99,11 +100,16 @@ struct JournalEntry {
   JournalOp op;
 };
 
+/// Whether upstream may know of it already: then only upstream's state tells what became of it.
+inline bool was_sent(const JournalEntry& entry) {
+  return entry.state == JournalState::kInFlight || entry.in_flight.has_value();
+}
+
 /// Encodes an entry's value as docs/storage.md describes; any bytes decode to an entry or an error.
 std::string encode_journal_entry(const JournalEntry& entry);
 Result<JournalEntry> decode_journal_entry(JournalSeq seq, std::string_view bytes);
 
-/// The mailbox that an entry changes (a subscription: none) and, for copies, where from.
+/// The mailbox that an entry changes, for copies the destination; none for a subscription.
 MailboxId mailbox_of(const JournalOp& op);
 /// "APPEND", "STORE", "MOVE" …
 std::string_view name_of(const JournalOp& op);

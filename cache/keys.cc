@@ -16,6 +16,8 @@ constexpr char kEmailIdTag = 'E';
 constexpr char kMessageTag = 'm';
 constexpr char kReferenceTag = 'r';
 constexpr char kStagingTag = 's';
+constexpr char kGarbageTag = 'g';
+constexpr char kUsedTag = 'u';
 
 constexpr std::size_t kAccountBytes = 4;
 
@@ -94,6 +96,12 @@ std::string reference(AccountId account, MessageId message, MailboxId mailbox, i
 std::string staging(AccountId account, MessageId message) {
   return join(account.value(), kStagingTag, message.value());
 }
+std::string garbage(AccountId account, MessageId message) {
+  return join(account.value(), kGarbageTag, message.value());
+}
+std::string used(AccountId account, MessageId message) {
+  return join(account.value(), kUsedTag, message.value());
+}
 
 Range mailboxes(AccountId account) { return all_with(join(kMailboxTag, account.value())); }
 Range keywords(AccountId account) { return all_with(join(kKeywordTag, account.value())); }
@@ -120,6 +128,8 @@ Range references_of(AccountId account, MessageId message) {
   return all_with(join(account.value(), kReferenceTag, message.value()));
 }
 Range staging_of(AccountId account) { return all_with(join(account.value(), kStagingTag)); }
+Range garbage_of(AccountId account) { return all_with(join(account.value(), kGarbageTag)); }
+Range used_of(AccountId account) { return all_with(join(account.value(), kUsedTag)); }
 
 Result<MailboxId> mailbox_in(std::string_view mailbox_key) {
   TRY(const auto parts, parts_of<std::uint64_t>(mailbox_key, 1 + kAccountBytes));
@@ -147,8 +157,8 @@ Result<MessageId> content_in(std::string_view content_key) {
   TRY(const auto parts, parts_of<std::uint64_t>(content_key, kAccountBytes));
   return MessageId(std::get<0>(parts));
 }
-Result<MessageId> message_in(std::string_view message_or_staging_key) {
-  TRY(const auto parts, parts_of<std::uint64_t>(message_or_staging_key, kAccountBytes + 1));
+Result<MessageId> message_in(std::string_view message_or_mark_key) {
+  TRY(const auto parts, parts_of<std::uint64_t>(message_or_mark_key, kAccountBytes + 1));
   return MessageId(std::get<0>(parts));
 }
 Result<TextKey> text_in(std::string_view text_key) {

@@ -46,6 +46,10 @@ std::string message(AccountId account, MessageId message);  // 'm' -> MessageRec
 std::string reference(AccountId account, MessageId message, MailboxId mailbox,
                       imap::Uid uid);                       // 'r' -> nothing
 std::string staging(AccountId account, MessageId message);  // 's' -> nothing: content being written
+// 'g' -> nothing: a row that referred to it is gone, whether another one does is still to be seen
+std::string garbage(AccountId account, MessageId message);
+// 'u' -> hours since 1970, u32: when its body was read last, if that was after it was stored
+std::string used(AccountId account, MessageId message);
 
 /// A key range, the end not included.
 struct Range {
@@ -65,6 +69,8 @@ Range journal_of(AccountId account);
 Range messages_of(AccountId account);
 Range references_of(AccountId account, MessageId message);
 Range staging_of(AccountId account);
+Range garbage_of(AccountId account);
+Range used_of(AccountId account);
 
 // Parts of a key, from its end.
 Result<MailboxId> mailbox_in(std::string_view mailbox_key);
@@ -73,7 +79,7 @@ Result<std::string> subscription_in(std::string_view subscription_key);
 Result<std::string> account_in(std::string_view account_key);
 Result<imap::Uid> uid_in(std::string_view index_key);
 Result<MessageId> content_in(std::string_view content_key);
-Result<MessageId> message_in(std::string_view message_or_staging_key);
+Result<MessageId> message_in(std::string_view message_or_mark_key);
 struct TextKey {
   TextKind kind;
   MessageId message;

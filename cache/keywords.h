@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +21,14 @@ namespace cache {
 /// Thread: the account's loop.
 class KeywordTable {
  public:
-  /// The stored number of `name`, given now when new (the caller then stores it).
-  std::uint16_t number_of(std::string_view name);
+  /// An account has no more than this: a peer that makes up keywords without end is not followed.
+  static constexpr std::size_t kMaxKeywords = 8'192;
+
+  /// The stored number of `name`, given now when new (Account stores it with the change that uses
+  /// it), or none when the table is full.
+  std::optional<std::uint16_t> number_of(std::string_view name);
+  /// The same without giving new ones.
+  std::optional<std::uint16_t> find(std::string_view name) const;
   const std::string& name_of(std::uint16_t number) const;
   std::size_t size() const { return names_.size(); }
   void load(std::uint16_t number, std::string name);
@@ -38,10 +46,10 @@ class KeywordTable {
   std::vector<std::string> names_;
   std::map<std::string, std::uint16_t, std::less<>> by_folded_name_;
   struct Set {
-    std::vector<std::uint16_t> numbers;
+    std::vector<std::uint16_t> numbers;  // ascending
     std::string wire;
   };
-  std::vector<Set> sets_ = {Set{}};
+  std::deque<Set> sets_ = {Set{}};  // a deque: wire() stays where it is
   std::map<std::vector<std::uint16_t>, std::uint32_t> by_numbers_;
 };
 

@@ -185,7 +185,7 @@ class MailboxView {
 
  private:
   friend class Account;
-  friend class Mailbox;
+  friend class Edit;
   // The mailbox has just lost these, their commit is under way.
   void on_expunging(std::span<const imap::Uid> uids);
   // The commit that made it true is durable.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "cache/ids.h"
 #include "protocol/imap/flags.h"
 #include "protocol/imap/ids.h"
+#include "protocol/imap/sequence_set.h"
 
 namespace cache {
 
@@ -18,6 +20,7 @@ enum Have : std::uint8_t {
   kHaveSummary = 4,  // envelope and structure: listing needs no network
   kHaveBody = 8,     // every byte
   kHaveText = 16,    // searchable text
+  kShared = 32,      // other rows may refer to the same content: looked up before it is erased
 };
 
 /// Flags as a pair that is cheap to copy and compare.
@@ -44,5 +47,12 @@ struct MessageEntry {
 
   bool has(Have bit) const { return (have & bit) != 0; }
 };
+
+/// REQUIRES: `entries` ascending.
+inline imap::SequenceSet uids_of(std::span<const MessageEntry> entries) {
+  imap::SequenceSet uids;
+  for (const MessageEntry& entry : entries) uids.add(entry.uid);
+  return uids;
+}
 
 }  // namespace cache

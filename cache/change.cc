@@ -1,0 +1,105 @@
+#include "cache/change.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "cache/keys.h"
+
+namespace cache {
+namespace {
+
+// MODSEQ values and ids are reserved in blocks, so that few changes have to store the account
+// record.
+constexpr std::uint64_t kModSeqBlock = 1U << 16;
+constexpr std::uint64_t kJournalBlock = 256;
+
+std::int64_t seconds_since_1970() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+std::uint64_t Change::modseq() {
+  if (modseq_ != 0) return modseq_;
+  modseq_ = ++account_->modseq_;
+  // The ceiling rises half a block ahead of use: a value that a session reads from memory before
+  // its commit is durable is below a ceiling that is, so it is not given again after a crash.
+  if (modseq_ + kModSeqBlock / 2 > account_->record_.modseq_ceiling) {
+    account_->record_.modseq_ceiling = modseq_ + kModSeqBlock;
+    account_->record_dirty_ = true;
+  }
+  return modseq_;
+}
+
+Change::Told& Change::told(const MailboxRef& box) {
+  Told& told = told_[box->id()];
+  told.box = box;
+  return told;
+}
+
+void Change::put_record(MailboxRecord* record) {
+  records_[record->id] = record;
+  mailboxes_changed_ = true;
+}
+
+JournalSeq Change::add_entry(JournalOp op) {
+  const JournalSeq seq(account_->next_journal_++);
+  if (account_->next_journal_ > account_->record_.next_journal) {
+    account_->record_.next_journal = account_->next_journal_ + kJournalBlock;
+    account_->record_dirty_ = true;
+  }
+  JournalEntry entry;
+  entry.seq = seq;
+  entry.created = seconds_since_1970();
+  entry.op = std::move(op);
+  account_->journal_index_.add(entry);
+  put_entry(entry);
+  account_->journal_.emplace(seq, std::move(entry));
+  return seq;
+}
+
+void Change::put_entry(const JournalEntry& entry) {
+  batch_.put(Family::kJournal, keys::journal(account_->id_, entry.seq),
+             encode_journal_entry(entry));
+  journal_changed_ = true;
+}
+
+void Change::remove_entry(JournalSeq seq) {
+  const auto found = account_->journal_.find(seq);
+  if (found == account_->journal_.end()) return;
+  account_->journal_index_.remove(found->second);
+  account_->journal_.erase(found);
+  batch_.erase(Family::kJournal, keys::journal(account_->id_, seq));
+  journal_changed_ = true;
+}
+
+void Change::release(MessageId message, bool shared) {
+  (shared ? garbage_ : released_).push_back(message);
+}
+
+void Change::finish() {
+  std::ranges::sort(released_);
+  for (const MessageId message : released_) erase_content(account_->id_, message, &batch_);
+  // Whether others refer to it is read from the store, when all before is there.
+  for (const MessageId message : garbage_) {
+    batch_.put(Family::kMessages, keys::garbage(account_->id_, message), {});
+  }
+  for (const auto& [id, record] : records_) {
+    batch_.put(Family::kMeta, keys::mailbox(account_->id_, id), encode_mailbox_record(*record));
+  }
+  for (std::size_t& number = account_->stored_keywords_; number < account_->keywords_.size();
+       ++number) {
+    const auto stored = static_cast<std::uint16_t>(number);
+    batch_.put(Family::kMeta, keys::keyword(account_->id_, stored),
+               account_->keywords_.name_of(stored));
+  }
+  if (account_->record_dirty_) {
+    batch_.put(Family::kMeta, keys::account(account_->options_.name),
+               encode_account_record(account_->record_));
+    account_->record_dirty_ = false;
+  }
+}
+
+}  // namespace cache

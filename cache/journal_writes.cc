@@ -1,0 +1,315 @@
+// What becomes of the journal's entries: sent, done, put off, refused, given up.
+#include <algorithm>
+
+#include "cache/change.h"
+#include "cache/edit.h"
+#include "cache/flag_change.h"
+
+namespace cache {
+
+bool Account::creation_in_flight(MailboxId mailbox) const {
+  return std::ranges::any_of(journal_index_.creators(mailbox),
+                             [this](JournalSeq seq) { return was_sent(journal_.at(seq)); });
+}
+
+// Those of `entries` that still exist, with every mailbox that they are about in memory.
+Task<Result<std::vector<JournalSeq>>> Account::entries_ready(std::vector<JournalSeq> entries) {
+  for (;;) {
+    CO_TRY_VOID(co_await ready());
+    std::vector<MailboxId> mailboxes;
+    const auto want = [&](MailboxId mailbox) {
+      if (folder(mailbox) != nullptr) mailboxes.push_back(mailbox);
+    };
+    for (const JournalSeq seq : entries) {
+      const auto found = journal_.find(seq);
+      if (found == journal_.end()) continue;
+      const JournalOp& op = found->second.op;
+      want(mailbox_of(op));
+      if (const auto* copy = std::get_if<JournalCopy>(&op)) want(copy->from);
+      if (std::holds_alternative<JournalDelete>(op) || std::holds_alternative<JournalCreate>(op)) {
+        for (const MailboxId related : related_to(mailbox_of(op))) want(related);
+      }
+    }
+    for (const auto& [id, found] : folders_) {
+      if ((found.record->attributes & kLocalOnly) != 0) want(id);
+    }
+    std::ranges::sort(mailboxes);
+    mailboxes.erase(std::unique(mailboxes.begin(), mailboxes.end()), mailboxes.end());
+    const Result<std::vector<MailboxRef>> boxes = co_await writable(mailboxes);
+    if (!boxes && boxes.error().code() == Errc::kNotFound) continue;  // deleted meanwhile
+    if (!boxes) co_return fail(boxes.error());
+    std::vector<JournalSeq> left;
+    for (const JournalSeq seq : entries) {
+      if (journal_.contains(seq)) left.push_back(seq);
+    }
+    co_return left;
+  }
+}
+
+Task<Result<>> Account::mark_in_flight(std::vector<JournalSeq> entries, InFlight note) {
+  CO_TRY_VOID(co_await ready());
+  Change change(this);
+  for (const JournalSeq seq : entries) {
+    // A client undid it meanwhile: whoever wanted to send it looks at the journal again.
+    if (!journal_.contains(seq)) co_return fail(Errc::kStale, "the entry is gone");
+  }
+  for (const JournalSeq seq : entries) {
+    change.edit_entry(seq, [&](JournalEntry* entry) {
+      entry->state = JournalState::kInFlight;
+      entry->in_flight = note;
+      ++entry->attempts;
+    });
+  }
+  co_return co_await submit(std::move(change));
+}
+
+Task<Result<>> Account::replayed(std::vector<JournalSeq> entries,
+                                 std::optional<ReplayedUids> created) {
+  CO_TRY(entries, co_await entries_ready(std::move(entries)));
+  Change change(this);
+  if (created) std::ranges::sort(created->uids);
+  for (const JournalSeq seq : entries) replayed_in(&change, seq, created ? &*created : nullptr);
+  co_return co_await submit(std::move(change));
+}
+
+void Account::replayed_in(Change* change, JournalSeq seq, const ReplayedUids* created) {
+  const auto at = journal_.find(seq);
+  if (at == journal_.end()) return;
+  const JournalOp op = at->second.op;
+  change->remove_entry(seq);
+
+  const auto bind = [&](MailboxId mailbox, imap::Uid uid) {
+    if (created == nullptr) return;
+    Folder* found = folder(mailbox);
+    if (found == nullptr || !found->box) return;
+    const auto pair =
+        std::ranges::lower_bound(created->uids, uid, {}, &std::pair<imap::Uid, imap::Uid>::first);
+    if (pair == created->uids.end() || pair->first != uid) return;
+    Edit edit(change, found->box);
+    MessageEntry* entry = edit.find_any(uid);
+    if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
+      edit.bind(entry, pair->second);
+    }
+  };
+  if (const auto* flags = std::get_if<JournalFlags>(&op)) {
+    const FlagChange done(flags->delta, &keywords_);
+    recompute(change, flags->mailbox, flags->uids, &done, nullptr);
+  } else if (const auto* append = std::get_if<JournalAppend>(&op)) {
+    bind(append->mailbox, append->uid);
+  } else if (const auto* copy = std::get_if<JournalCopy>(&op)) {
+    imap::SequenceSet sources;
+    for (const auto& [from, to] : copy->uids) {
+      bind(copy->to, to);
+      sources.add(from);
+    }
+    Folder* source = folder(copy->from);
+    if (copy->move && source != nullptr && source->box) {
+      Edit edit(change, source->box);
+      const std::vector<MessageEntry> gone = edit.cut_hidden(sources);
+      forget_rows(change, copy->from, uids_of(gone));
+      edit.erase(gone);
+    }
+  } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
+    Folder* found = folder(expunge->mailbox);
+    if (found != nullptr && found->box) {
+      Edit edit(change, found->box);
+      const std::vector<MessageEntry> gone = edit.cut_hidden(expunge->uids);
+      forget_rows(change, expunge->mailbox, uids_of(gone));
+      edit.erase(gone);
+    }
+  } else if (const auto* deleted = std::get_if<JournalDelete>(&op)) {
+    Folder* found = folder(deleted->mailbox);
+    if (found != nullptr && found->box) retire_in(change, found->box);
+  }
+}
+
+// Flags of `uids` anew, when an entry of the journal that concerned them is gone: `done` is what
+// upstream has now, `dropped` what it never will.
+void Account::recompute(Change* change, MailboxId mailbox, const imap::SequenceSet& uids,
+                        const FlagChange* done, const FlagChange* dropped) {
+  Folder* found = folder(mailbox);
+  if (found == nullptr || !found->box) return;
+  Edit edit(change, found->box);
+  const MailboxRecord& record = found->box->record();
+  const auto one = [&](MessageEntry* entry) {
+    MessageEntry before = *entry;
+    if (dropped != nullptr) {
+      // A keyword that lives here alone only because of the dropped entry goes with it.
+      before.visible = dropped->without_keywords().apply(before.visible, &keywords_);
+    }
+    Flags upstream = entry->upstream;
+    if (done != nullptr) {
+      upstream = done->apply(upstream, &keywords_);
+      upstream.keywords = accepted(record, upstream.keywords, entry->upstream.keywords);
+    }
+    const Flags visible = visible_of(record, before, upstream);
+    if (visible == entry->visible && upstream == entry->upstream) return;
+    edit.update(entry, [&](MessageEntry* e) {
+      e->visible = visible;
+      e->upstream = upstream;
+    });
+  };
+  for (const auto& range : uids.ranges()) {
+    for (std::size_t i = found->box->lower_bound(imap::Uid(range.first));
+         i < found->box->messages().size() && found->box->messages()[i].uid.value() <= range.last;
+         ++i) {
+      one(edit.at(i));
+    }
+  }
+  for (const MessageEntry& entry : found->box->hidden()) {
+    if (uids.contains(entry.uid)) one(edit.find_any(entry.uid));
+  }
+}
+
+// A copy that did not happen, though its source may have gone while that was not certain.
+void Account::settle_sources(Change* change, JournalSeq seq) {
+  const auto found = journal_.find(seq);
+  if (found == journal_.end() || was_sent(found->second)) return;
+  const auto* copy = std::get_if<JournalCopy>(&found->second.op);
+  if (copy == nullptr) return;
+  const Folder* source = folder(copy->from);
+  if (source != nullptr && !source->box) return;
+  imap::SequenceSet gone;
+  for (const auto& [from, to] : copy->uids) {
+    if (source == nullptr || source->box->find_any(from) == nullptr) gone.add(from);
+  }
+  if (!gone.empty()) sources_gone(change, copy->from, gone);
+}
+
+Task<Result<>> Account::retry_later(std::vector<JournalSeq> entries, std::string answer,
+                                    std::int64_t next_try) {
+  CO_TRY(entries, co_await entries_ready(std::move(entries)));
+  Change change(this);
+  for (const JournalSeq seq : entries) {
+    change.edit_entry(seq, [&](JournalEntry* entry) {
+      // Counted when it was sent, if it was marked as that.
+      if (!was_sent(*entry)) ++entry->attempts;
+      entry->state = JournalState::kPending;
+      entry->in_flight.reset();
+      entry->last_answer = answer;
+      entry->next_try = next_try;
+    });
+    settle_sources(&change, seq);
+  }
+  co_return co_await submit(std::move(change));
+}
+
+Task<Result<>> Account::park(std::vector<JournalSeq> entries, std::string answer) {
+  CO_TRY(entries, co_await entries_ready(std::move(entries)));
+  Change change(this);
+  for (const JournalSeq seq : entries) {
+    change.edit_entry(seq, [&](JournalEntry* entry) {
+      entry->state = JournalState::kParked;
+      entry->in_flight.reset();
+      entry->last_answer = answer;
+    });
+    // A message that upstream refuses for good stays where the user put it, and is shown where it
+    // cannot be lost with that mailbox.
+    if (const auto* append = std::get_if<JournalAppend>(&journal_.at(seq).op)) {
+      const Folder* found = folder(append->mailbox);
+      if (found != nullptr && found->box) {
+        const MessageEntry* entry = found->box->find(append->uid);
+        if (entry != nullptr) {
+          const MessageEntry refused = *entry;
+          Edit edit(&change, found->box);
+          edit.update(edit.find(append->uid), [](MessageEntry* e) { e->have |= kShared; });
+          rescue(&change, std::span(&refused, 1), "$UploadRefused");
+        }
+      }
+    }
+    settle_sources(&change, seq);
+  }
+  co_return co_await submit(std::move(change));
+}
+
+Task<Result<>> Account::unpark(std::vector<JournalSeq> entries) {
+  CO_TRY_VOID(co_await ready());
+  Change change(this);
+  for (const JournalSeq seq : entries) {
+    const auto found = journal_.find(seq);
+    if (found == journal_.end() || found->second.state == JournalState::kInFlight) continue;
+    change.edit_entry(seq, [](JournalEntry* entry) {
+      entry->state = JournalState::kPending;
+      entry->attempts = 0;
+      entry->next_try = 0;
+    });
+  }
+  co_return co_await submit(std::move(change));
+}
+
+Task<Result<>> Account::drop(std::vector<JournalSeq> entries) {
+  CO_TRY(entries, co_await entries_ready(std::move(entries)));
+  Change change(this);
+  for (const JournalSeq seq : entries) drop_in(&change, seq);
+  co_return co_await submit(std::move(change));
+}
+
+// The operator gives an entry up: what is seen here becomes what upstream has. Nothing that
+// upstream lacks is lost by it.
+void Account::drop_in(Change* change, JournalSeq seq) {
+  const auto at = journal_.find(seq);
+  if (at == journal_.end()) return;  // went with one before
+  const JournalOp op = at->second.op;
+  if (const auto* flags = std::get_if<JournalFlags>(&op)) {
+    change->remove_entry(seq);
+    const FlagChange dropped(flags->delta, &keywords_);
+    recompute(change, flags->mailbox, flags->uids, nullptr, &dropped);
+  } else if (std::holds_alternative<JournalAppend>(op) || std::holds_alternative<JournalCopy>(op)) {
+    give_up(change, seq);
+  } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
+    change->remove_entry(seq);
+    bring_back_in(change, expunge->mailbox, expunge->uids);
+  } else if (std::holds_alternative<JournalCreate>(op) ||
+             std::holds_alternative<JournalDelete>(op)) {
+    change->remove_entry(seq);
+    Folder* found = folder(mailbox_of(op));
+    const bool is_upstream = found != nullptr && std::holds_alternative<JournalCreate>(op) &&
+                             !found->record->upstream.name.empty();
+    if (found != nullptr && found->box && !is_upstream) retire_in(change, found->box);
+  } else {
+    // RENAME, SUBSCRIBE: the next folder list says how it is.
+    change->remove_entry(seq);
+  }
+}
+
+// The messages that `seq` was to make upstream are not made: they go from where they are seen.
+// Those moved come back where they were, and what is nowhere else goes to "Recovered".
+void Account::give_up(Change* change, JournalSeq seq) {
+  const JournalOp op = journal_.at(seq).op;
+  change->remove_entry(seq);
+  const MailboxId mailbox = mailbox_of(op);
+  imap::SequenceSet made;
+  imap::SequenceSet nowhere_else;
+  imap::SequenceSet moved;
+  const auto* copy = std::get_if<JournalCopy>(&op);
+  if (copy == nullptr) {
+    made.add(std::get<JournalAppend>(op).uid);
+    nowhere_else = made;
+  } else {
+    const Folder* source = folder(copy->from);
+    for (const auto& [from, to] : copy->uids) {
+      made.add(to);
+      const bool is_there = source != nullptr && source->box && source->box->find_any(from);
+      if (!is_there) nowhere_else.add(to);
+      if (is_there && copy->move) moved.add(from);
+    }
+  }
+  Folder* found = folder(mailbox);
+  if (found != nullptr && found->box) {
+    forget_rows(change, mailbox, made);
+    Edit edit(change, found->box);
+    std::vector<MessageEntry> gone = edit.cut(made);
+    std::vector<MessageEntry> rescued;
+    for (MessageEntry& entry : gone) {
+      if (!nowhere_else.contains(entry.uid)) continue;
+      entry.have |= kShared;
+      rescued.push_back(entry);
+    }
+    rescue(change, rescued, "$GivenUp");
+    edit.erase(gone);
+    edit.erase(edit.cut_hidden(made));
+  }
+  if (!moved.empty()) bring_back_in(change, copy->from, moved);
+}
+
+}  // namespace cache

@@ -1,0 +1,34 @@
+// Sorted vectors as small sets.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+#include <vector>
+
+namespace cache {
+
+/// Adds `sorted` to the sorted `into`. Constant time per element at its end, else one pass.
+template <class T>
+void merge_into(std::vector<T>* into, std::span<const T> sorted) {
+  if (sorted.empty()) return;
+  if (into->empty() || into->back() < sorted.front()) {
+    into->insert(into->end(), sorted.begin(), sorted.end());
+    return;
+  }
+  std::vector<T> merged;
+  merged.reserve(into->size() + sorted.size());
+  std::ranges::set_union(*into, sorted, std::back_inserter(merged));
+  *into = std::move(merged);
+}
+
+/// Removes `sorted` from the sorted `from`, in one pass.
+template <class T>
+void remove_from(std::vector<T>* from, std::span<const T> sorted) {
+  if (sorted.empty() || from->empty()) return;
+  std::vector<T> left;
+  std::ranges::set_difference(*from, sorted, std::back_inserter(left));
+  *from = std::move(left);
+}
+
+}  // namespace cache

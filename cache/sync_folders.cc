@@ -1,0 +1,235 @@
+// The folder list as upstream has it.
+#include <algorithm>
+
+#include "cache/change.h"
+#include "cache/edit.h"
+
+namespace cache {
+namespace {
+
+constexpr std::uint32_t kOwnAttributes = kSubscribed | kLocalOnly | kDeletedHere;
+
+bool is_below(std::string_view name, std::string_view parent) {
+  return name.size() > parent.size() && name.starts_with(parent) && name[parent.size()] == '/';
+}
+
+// RFC 3501 has no identity of mailboxes: the same UIDVALIDITY, UIDNEXT and count, and some
+// messages, are taken for it when only one fits.
+bool looks_like(const UpstreamState& state, const UpstreamMailbox& listed) {
+  return listed.uid_validity.is_set() && listed.uid_validity == state.uid_validity &&
+         listed.uid_next != 0 && listed.uid_next == state.uid_next && listed.messages != 0 &&
+         listed.messages == state.messages;
+}
+
+}  // namespace
+
+// Which record is which listed mailbox.
+struct Account::FolderPlan {
+  std::map<MailboxId, std::size_t> matched;  // index into the list
+  std::vector<bool> taken;                   // of the list
+  std::vector<MailboxId> gone;               // upstream has them no more
+};
+
+// Whether a client renamed it, or a level above it, and upstream was not told yet.
+bool Account::is_being_renamed(const MailboxRecord& record) const {
+  return std::ranges::any_of(journal_, [&](const auto& item) {
+    const auto* rename = std::get_if<JournalRename>(&item.second.op);
+    return rename != nullptr && (rename->mailbox == record.id || record.name == rename->to ||
+                                 is_below(record.name, rename->to));
+  });
+}
+
+Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& list) const {
+  FolderPlan plan;
+  plan.taken.resize(list.size());
+  std::map<MailboxId, bool> renamed;
+  bool any_rename = false;
+  for (const auto& [seq, entry] : journal_) {
+    any_rename = any_rename || std::holds_alternative<JournalRename>(entry.op);
+  }
+  for (const auto& [id, found] : folders_) {
+    if (any_rename && is_being_renamed(*found.record)) renamed[id] = true;
+  }
+  const auto match = [&](auto key_of_record, auto key_of_listed) {
+    std::map<std::string_view, std::size_t> by_key;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!plan.taken[i] && !key_of_listed(list[i]).empty())
+        by_key.emplace(key_of_listed(list[i]), i);
+    }
+    for (const auto& [id, found] : folders_) {
+      if (!journals(*found.record) || plan.matched.contains(id)) continue;
+      const std::string_view key = key_of_record(*found.record);
+      if (key.empty()) continue;
+      const auto at = by_key.find(key);
+      if (at == by_key.end() || plan.taken[at->second]) continue;
+      plan.matched.emplace(id, at->second);
+      plan.taken[at->second] = true;
+    }
+  };
+  const auto listed_raw = [](const UpstreamMailbox& m) -> std::string_view {
+    return m.upstream_name;
+  };
+  match([](const MailboxRecord& r) -> std::string_view { return r.upstream.mailbox_id; },
+        [](const UpstreamMailbox& m) -> std::string_view { return m.mailbox_id; });
+  // What was renamed or deleted here is upstream under its old name still.
+  match(
+      [&](const MailboxRecord& r) -> std::string_view {
+        const bool is_old = renamed.contains(r.id) || (r.attributes & kDeletedHere) != 0;
+        return is_old ? std::string_view(r.upstream.name) : std::string_view();
+      },
+      listed_raw);
+  match(
+      [](const MailboxRecord& r) -> std::string_view {
+        return (r.attributes & kDeletedHere) != 0 ? std::string_view() : std::string_view(r.name);
+      },
+      [](const UpstreamMailbox& m) -> std::string_view { return m.name; });
+  match([](const MailboxRecord& r) -> std::string_view { return r.upstream.name; }, listed_raw);
+
+  for (const auto& [id, found] : folders_) {
+    const MailboxRecord& record = *found.record;
+    if (!journals(record) || plan.matched.contains(id) || record.upstream.name.empty()) continue;
+    std::vector<std::size_t> candidates;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!plan.taken[i] && looks_like(record.upstream, list[i])) candidates.push_back(i);
+    }
+    if (candidates.size() != 1) continue;
+    plan.matched.emplace(id, candidates.front());
+    plan.taken[candidates.front()] = true;
+  }
+
+  for (const auto& [id, found] : folders_) {
+    const MailboxRecord& record = *found.record;
+    if (!journals(record) || plan.matched.contains(id) || record.name == "INBOX") continue;
+    const bool is_created =
+        std::ranges::any_of(journal_index_.concerning(id), [this](JournalSeq seq) {
+          return std::holds_alternative<JournalCreate>(journal_.at(seq).op);
+        });
+    if (is_created) continue;
+    // Never seen upstream: kept, unless it is a mere name with nothing below it any more.
+    if (record.upstream.name.empty() && (record.attributes & kDeletedHere) == 0) {
+      const bool has_children = std::ranges::any_of(
+          by_name_, [&](const auto& item) { return is_below(item.first, record.name); });
+      if ((record.attributes & kNoSelect) == 0 || has_children) continue;
+    }
+    plan.gone.push_back(id);
+  }
+  return plan;
+}
+
+Task<Result<>> Account::set_upstream_mailboxes(std::vector<UpstreamMailbox> list) {
+  if (options_.local) co_return fail(Errc::kInvalid, "the account has no upstream");
+  for (;;) {
+    CO_TRY_VOID(co_await ready());
+    const std::vector<MailboxId> gone = plan_folders(list).gone;
+    std::vector<MailboxId> needed = gone;
+    for (const MailboxId id : gone) {
+      for (const MailboxId related : related_to(id)) {
+        if (folder(related) != nullptr) needed.push_back(related);
+      }
+    }
+    std::ranges::sort(needed);
+    needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
+    if (!needed.empty()) {
+      Result<std::vector<MailboxRef>> boxes = co_await writable(needed);
+      if (!boxes && boxes.error().code() == Errc::kNotFound) continue;
+      if (!boxes) co_return fail(std::move(boxes).error());
+    }
+    const FolderPlan plan = plan_folders(list);
+    if (plan.gone != gone) continue;  // somebody wrote while the mailboxes were read
+    Change change(this);
+    apply_folders(&change, list, plan);
+    co_return co_await submit(std::move(change));
+  }
+}
+
+void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& list,
+                            const FolderPlan& plan) {
+  for (const MailboxId id : plan.gone) {
+    if (const Folder* found = folder(id)) retire_in(change, found->box);
+  }
+  // Names first leave, then arrive: two mailboxes may have swapped theirs.
+  std::vector<std::pair<MailboxRecord*, std::string>> arriving;
+  for (const auto& [id, index] : plan.matched) {
+    Folder* found = folder(id);
+    if (found == nullptr) continue;
+    MailboxRecord* record = found->record.get();
+    const UpstreamMailbox& listed = list[index];
+    const std::uint32_t attributes =
+        (listed.attributes & ~kOwnAttributes) | (record->attributes & kOwnAttributes);
+    const bool same = attributes == record->attributes &&
+                      record->upstream.name == listed.upstream_name &&
+                      record->upstream.delimiter == listed.delimiter &&
+                      record->upstream.mailbox_id == listed.mailbox_id;
+    if (!same) {
+      record->attributes = attributes;
+      record->upstream.name = listed.upstream_name;
+      record->upstream.delimiter = listed.delimiter;
+      record->upstream.mailbox_id = listed.mailbox_id;
+      change->put_record(record);
+    }
+    // It was to be created, and is there: both sides made the same one.
+    const JournalIndex::Seqs seqs = journal_index_.concerning(id);
+    for (const JournalSeq seq : seqs) {
+      const JournalEntry& entry = journal_.at(seq);
+      if (std::holds_alternative<JournalCreate>(entry.op) && !was_sent(entry)) {
+        change->remove_entry(seq);
+      }
+    }
+    if (record->name == listed.name || (record->attributes & kDeletedHere) != 0 ||
+        is_being_renamed(*record)) {
+      continue;
+    }
+    by_name_.erase(record->name);
+    arriving.emplace_back(record, listed.name);
+  }
+  const auto make_room = [&](const std::string& name) {
+    const auto squatter = by_name_.find(name);
+    if (squatter == by_name_.end()) return;
+    rename_folder(change, squatter->second, free_name(name + " (local)"));
+  };
+  for (const auto& [record, name] : arriving) {
+    make_room(name);
+    rename_folder(change, record, name);
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (plan.taken[i]) continue;
+    const UpstreamMailbox& listed = list[i];
+    make_room(listed.name);
+    const MailboxId id = add_folder(change, listed.name, listed.attributes & ~kOwnAttributes);
+    MailboxRecord* record = folder(id)->record.get();
+    record->upstream.name = listed.upstream_name;
+    record->upstream.delimiter = listed.delimiter;
+    record->upstream.mailbox_id = listed.mailbox_id;
+  }
+  if (!record_.listed) {
+    record_.listed = true;
+    record_dirty_ = true;
+    change->touch_mailboxes();
+  }
+}
+
+Task<Result<>> Account::set_upstream_subscriptions(std::vector<std::string> names) {
+  CO_TRY_VOID(co_await ready());
+  std::map<std::string, bool> wanted;
+  for (std::string& name : names) wanted.emplace(std::move(name), true);
+  // What clients did meanwhile stays on top.
+  for (const auto& [seq, entry] : journal_) {
+    if (const auto* waiting = std::get_if<JournalSubscribe>(&entry.op)) {
+      wanted[waiting->name] = waiting->subscribed;
+    }
+  }
+  Change change(this);
+  for (const auto& [name, subscribed] : wanted) {
+    if (subscribed != subscriptions_.contains(name)) {
+      set_subscription(&change, name, subscribed);
+    }
+  }
+  std::vector<std::string> dropped;
+  for (const auto& [name, subscribed] : subscriptions_) {
+    if (!wanted.contains(name)) dropped.push_back(name);
+  }
+  for (const std::string& name : dropped) set_subscription(&change, name, false);
+  co_return co_await submit(std::move(change));
+}
+
+}  // namespace cache
