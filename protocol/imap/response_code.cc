@@ -169,16 +169,17 @@ class CodeEncoder {
     writer_.atom(name);
     writer_.number(value);
   }
+  // What a code cannot hold, because it would end it or need a literal, is left out.
   void strings(std::string_view name, const std::vector<std::string>& items) {
     writer_.atom(name);
-    if (items.empty()) return;
-    writer_.raw(" (");
     bool first = true;
     for (const std::string& item : items) {
-      writer_.separate(first);
+      if (item.find(']') != std::string::npos || !writer_.can_quote(item)) continue;
+      writer_.raw(first ? " (" : " ");
+      first = false;
       writer_.astring(item);
     }
-    writer_.close();
+    if (!first) writer_.close();
   }
 
   Writer& writer_;

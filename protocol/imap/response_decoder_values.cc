@@ -235,8 +235,10 @@ class ValueTree::Scanner {
 
   bool read_atom() {
     const std::size_t begin = at_;
+    // Only among the items of a FETCH: deeper there may be a flag called "BODY[".
+    const bool may_be_item = open_.size() <= 1;
     while (at_ < text_.size() && !ends_atom(text_[at_])) {
-      if (text_[at_] == '[' && is_body_item(text_.substr(begin, at_ - begin))) {
+      if (text_[at_] == '[' && may_be_item && is_body_item(text_.substr(begin, at_ - begin))) {
         if (!skip_section()) return false;
       } else {
         ++at_;
@@ -265,8 +267,8 @@ class ValueTree::Scanner {
         const auto head = literal_head(i);
         if (head && head->size < text_.size() - head->data) i = head->data + head->size - 1;
       } else if (text_[i] == '"') {
-        const std::size_t close = text_.find_first_of("\"\n", i + 1);
-        if (close != std::string_view::npos && text_[close] == '"') i = close;
+        const std::size_t close = find_quote(i + 1);
+        if (close < text_.size() && text_[close] == '"') i = close;
       }
     }
     if (!mending_) return false;
