@@ -49,17 +49,17 @@ struct Loop::Impl {
     Work done;
   };
 
-  uv_loop_t loop;
-  uv_async_t wake_up;    // another thread posted or stopped us
-  uv_check_t turn;       // after each poll: runs what was posted
-  uv_idle_t keep_going;  // active while work is queued: the poll then does not block
-  uv_timer_t timer;      // set to the soonest of `timers`
+  uv_loop_t loop{};
+  uv_async_t wake_up{};    // another thread posted or stopped us
+  uv_check_t turn{};       // after each poll: runs what was posted
+  uv_idle_t keep_going{};  // active while work is queued: the poll then does not block
+  uv_timer_t timer{};      // set to the soonest of `timers`
   Executor::Clock::time_point timer_at = Executor::Clock::time_point::max();
   TimerHeap timers;
   std::vector<std::unique_ptr<Signal>> signals;
   std::vector<Work> turn_end;
   std::vector<Work> batch;
-  std::array<char, std::size_t{64} * 1024> scratch;
+  std::array<char, std::size_t{64} * 1024> scratch{};
 
   std::atomic<std::thread::id> runner;  // who is in run()
   const std::thread::id creator = std::this_thread::get_id();

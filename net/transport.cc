@@ -80,7 +80,7 @@ Result<bool> Transport::send_wire() {
 
 Result<bool> Transport::send_output() {
   while (!output.empty()) {
-    std::array<iovec, kGathered> pieces;
+    std::array<iovec, kGathered> pieces{};
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = output.gather(pieces);

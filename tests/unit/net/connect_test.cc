@@ -60,32 +60,32 @@ Address address_of(const Listener& listener) {
 
 class ConnectTest : public ::testing::Test {
  protected:
-  Loop* loop() { return fixture.loop(); }
+  Loop* loop() { return fixture_.loop(); }
   Result<Connection> connect_to(std::vector<Address> addresses,
                                 std::chrono::milliseconds deadline = kLong,
                                 std::stop_token stop = {}) {
-    start = loop()->now();
-    Result<Connection> made = fixture.run(connect(loop(), std::move(addresses), deadline, stop));
-    took = loop()->now() - start;
+    start_ = loop()->now();
+    Result<Connection> made = fixture_.run(connect(loop(), std::move(addresses), deadline, stop));
+    took_ = loop()->now() - start_;
     return made;
   }
-  LoopFixture fixture;
-  Loop::Clock::time_point start;
-  Loop::Clock::duration took;
+  LoopFixture fixture_;
+  Loop::Clock::time_point start_;
+  Loop::Clock::duration took_{};
 };
 
 TEST_F(ConnectTest, ConnectsByNameAndByNumber) {
   auto listener = Listener::tcp(loop(), "127.0.0.1", 0).value();
   for (const char* host : {"127.0.0.1", "localhost"}) {
-    auto made = fixture.run(
+    auto made = fixture_.run(
         connect(loop(), ConnectOptions{.host = host, .port = listener.port(), .deadline = kLong}));
     ASSERT_TRUE(made.has_value()) << made.error().text();
-    auto accepted = fixture.run(listener.accept()).value();
+    auto accepted = fixture_.run(listener.accept()).value();
     EXPECT_EQ(made->peer().text, "127.0.0.1:" + std::to_string(listener.port()));
     EXPECT_EQ(accepted.peer().host, "127.0.0.1");
     EXPECT_TRUE(made->peer().is_loopback);
     made->write("hello");
-    EXPECT_EQ(fixture.run(read_bytes(&accepted, 5)).value(), "hello");
+    EXPECT_EQ(fixture_.run(read_bytes(&accepted, 5)).value(), "hello");
   }
 }
 
@@ -93,7 +93,7 @@ TEST_F(ConnectTest, AnAddressThatRefusesLetsTheNextOneStartAtOnce) {
   auto listener = Listener::tcp(loop(), "127.0.0.1", 0).value();
   const auto made = connect_to({refusing(loop()), address_of(listener)});
   ASSERT_TRUE(made.has_value()) << made.error().text();
-  EXPECT_LT(took, 200ms);
+  EXPECT_LT(took_, 200ms);
 }
 
 TEST_F(ConnectTest, AnAddressThatDoesNotAnswerDelaysTheNextOneByAQuarterOfASecond) {
@@ -102,8 +102,8 @@ TEST_F(ConnectTest, AnAddressThatDoesNotAnswerDelaysTheNextOneByAQuarterOfASecon
   const auto made = connect_to({hole.address(), address_of(listener)});
   ASSERT_TRUE(made.has_value()) << made.error().text();
   EXPECT_EQ(made->peer().text, address_of(listener).text());
-  EXPECT_GE(took, 250ms);
-  EXPECT_LT(took, 5s);
+  EXPECT_GE(took_, 250ms);
+  EXPECT_LT(took_, 5s);
 }
 
 TEST_F(ConnectTest, WhenAllFailTheErrorListsWhatWasTried) {
@@ -134,9 +134,9 @@ TEST_F(ConnectTest, ABlackHoleAloneTimesOutAndAStopCancels) {
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code(), Errc::kTimeout);
   EXPECT_THAT(made.error().text(), HasSubstr(hole.address().text() + ": no answer"));
-  EXPECT_LT(took, 5s);
+  EXPECT_LT(took_, 5s);
 
-  // The deadline comes before the second attempt would start.
+  // The deadline comes before the second attempt would start_.
   made = connect_to({hole.address(), refusing(loop())}, 20ms);
   EXPECT_EQ(made.error().code(), Errc::kTimeout);
 
@@ -144,7 +144,7 @@ TEST_F(ConnectTest, ABlackHoleAloneTimesOutAndAStopCancels) {
   loop()->post_after(2ms, [&] { stop.request_stop(); });
   made = connect_to({hole.address(), hole.address()}, kLong, stop.get_token());
   EXPECT_EQ(made.error().code(), Errc::kCancelled);
-  EXPECT_LT(took, 5s);
+  EXPECT_LT(took_, 5s);
 }
 
 TEST_F(ConnectTest, NoAddressIsAnError) {
@@ -155,7 +155,7 @@ TEST_F(ConnectTest, ANameThatDoesNotExistSaysSo) {
   // Too long a label: refused without asking the network.
   const std::string host = std::string(70, 'a') + ".invalid";
   const auto made =
-      fixture.run(connect(loop(), ConnectOptions{.host = host, .port = 993, .deadline = kLong}));
+      fixture_.run(connect(loop(), ConnectOptions{.host = host, .port = 993, .deadline = kLong}));
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code(), Errc::kUnavailable);
   EXPECT_THAT(made.error().text(), HasSubstr("cannot resolve \"" + host + "\""));
@@ -164,23 +164,23 @@ TEST_F(ConnectTest, ANameThatDoesNotExistSaysSo) {
 TEST_F(ConnectTest, ALookUpCanBeCancelledAndItsAnswerComingLateHarmsNobody) {
   std::stop_source stop;
   loop()->post([&] { stop.request_stop(); });
-  const auto found = fixture.run(resolve(loop(), "localhost", 1, kLong, stop.get_token()));
+  const auto found = fixture_.run(resolve(loop(), "localhost", 1, kLong, stop.get_token()));
   // The answer may have been faster.
   if (!found) EXPECT_EQ(found.error().code(), Errc::kCancelled);
-  EXPECT_EQ(fixture.run(resolve(loop(), "localhost", 1, 0ms)).error().code(), Errc::kTimeout);
-  EXPECT_EQ(fixture.run(resolve(loop(), "::1", 1, 0ms)).value().front().text(), "[::1]:1");
+  EXPECT_EQ(fixture_.run(resolve(loop(), "localhost", 1, 0ms)).error().code(), Errc::kTimeout);
+  EXPECT_EQ(fixture_.run(resolve(loop(), "::1", 1, 0ms)).value().front().text(), "[::1]:1");
 }
 
 TEST_F(ConnectTest, ConnectsToAUnixSocket) {
   const support::TempDir folder;
   const std::string path = folder / "socket";
-  const auto missing = fixture.run(connect_unix(loop(), path, kLong));
+  const auto missing = fixture_.run(connect_unix(loop(), path, kLong));
   EXPECT_EQ(missing.error().code(), Errc::kUnavailable);
   EXPECT_THAT(missing.error().text(), HasSubstr(path));
 
   auto listener = Listener::unix_socket(loop(), path).value();
   const auto [made, accepted] =
-      fixture.run(both(loop(), connect_unix(loop(), path, kLong), listener.accept()));
+      fixture_.run(both(loop(), connect_unix(loop(), path, kLong), listener.accept()));
   ASSERT_TRUE(made.has_value()) << made.error().text();
   EXPECT_EQ(made->peer().text, "unix:" + path);
   EXPECT_TRUE(accepted->peer().is_loopback);

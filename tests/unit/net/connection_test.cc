@@ -12,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::both;
+using testing::filled;
 using testing::kLong;
 using testing::read_bytes;
 using testing::read_to_end;
@@ -21,20 +22,20 @@ using testing::send;
 class ConnectionTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto made = Connection::pair(fixture.loop());
+    auto made = Connection::pair(fixture_.loop());
     ASSERT_TRUE(made.has_value()) << made.error().text();
-    near.emplace(std::move(made->first));
-    far.emplace(std::move(made->second));
+    near_.emplace(std::move(made->first));
+    far_.emplace(std::move(made->second));
   }
-  Loop* loop() { return fixture.loop(); }
+  Loop* loop() { return fixture_.loop(); }
   Errc fill_error(std::chrono::milliseconds deadline, std::stop_token stop = {}) {
-    const Result<> filled = fixture.run(near->fill(deadline, stop));
+    const Result<> filled = fixture_.run(near_->fill(deadline, stop));
     return filled ? Errc::kBug : filled.error().code();
   }
 
-  LoopFixture fixture;
-  std::optional<Connection> near;
-  std::optional<Connection> far;
+  LoopFixture fixture_;
+  std::optional<Connection> near_;
+  std::optional<Connection> far_;
 };
 
 TEST_F(ConnectionTest, EchoesWhatIsWritten) {
@@ -49,21 +50,21 @@ TEST_F(ConnectionTest, EchoesWhatIsWritten) {
     on->write(std::string("lo!"));
     co_return co_await read_bytes(on, 12);
   };
-  const auto [served, answer] = fixture.run(both(loop(), echo(&*far), ask(&*near)));
+  const auto [served, answer] = fixture_.run(both(loop(), echo(&*far_), ask(&*near_)));
   EXPECT_TRUE(served.has_value());
   EXPECT_EQ(answer.value(), "hello! again");
-  EXPECT_EQ(near->sent_bytes(), 6);
-  EXPECT_EQ(near->received_bytes(), 12);
-  EXPECT_TRUE(near->peer().is_loopback);
-  EXPECT_FALSE(near->is_tls());
+  EXPECT_EQ(near_->sent_bytes(), 6);
+  EXPECT_EQ(near_->received_bytes(), 12);
+  EXPECT_TRUE(near_->peer().is_loopback);
+  EXPECT_FALSE(near_->is_tls());
 }
 
 TEST_F(ConnectionTest, WhatATurnHasWrittenIsSentAtItsEndWithoutAFlush) {
-  far->write("one ");
-  far->write("two");
-  EXPECT_EQ(far->queued_bytes(), 7);
-  EXPECT_EQ(fixture.run(read_bytes(&*near, 7)).value(), "one two");
-  EXPECT_EQ(far->queued_bytes(), 0);
+  far_->write("one ");
+  far_->write("two");
+  EXPECT_EQ(far_->queued_bytes(), 7);
+  EXPECT_EQ(fixture_.run(read_bytes(&*near_, 7)).value(), "one two");
+  EXPECT_EQ(far_->queued_bytes(), 0);
 }
 
 TEST_F(ConnectionTest, AFillAddsAtMostItsBound) {
@@ -82,7 +83,7 @@ TEST_F(ConnectionTest, AFillAddsAtMostItsBound) {
     }
     co_return most;
   };
-  const auto [sent, most] = fixture.run(both(loop(), big(&*far), measure(&*near)));
+  const auto [sent, most] = fixture_.run(both(loop(), big(&*far_), measure(&*near_)));
   EXPECT_TRUE(sent.has_value());
   EXPECT_LE(most.value(), Connection::kFillBytes);
 }
@@ -117,20 +118,20 @@ TEST_F(ConnectionTest, ASlowReaderGetsFiftyMegabytesInBoundedMemory) {
   };
   std::size_t most = 0;
   const auto [produced, total] =
-      fixture.run(both(loop(), produce(&*far, &most), consume(loop(), &*near)));
+      fixture_.run(both(loop(), produce(&*far_, &most), consume(loop(), &*near_)));
   ASSERT_TRUE(produced.has_value()) << produced.error().text();
   EXPECT_EQ(total.value(), kTotal);
   EXPECT_LE(most, kLimit + kPiece);
 }
 
 TEST_F(ConnectionTest, APeerThatDoesNotReadMakesDrainAndFlushTimeOut) {
-  far->write(std::string(20'000'000, 'x'));
-  EXPECT_EQ(fixture.run(far->drain(1000, 5ms)).error().code(), Errc::kTimeout);
-  EXPECT_EQ(fixture.run(far->flush(5ms)).error().code(), Errc::kTimeout);
-  EXPECT_GT(far->queued_bytes(), 10'000'000);
+  far_->write(filled(20'000'000, 'x'));
+  EXPECT_EQ(fixture_.run(far_->drain(1000, 5ms)).error().code(), Errc::kTimeout);
+  EXPECT_EQ(fixture_.run(far_->flush(5ms)).error().code(), Errc::kTimeout);
+  EXPECT_GT(far_->queued_bytes(), 10'000'000);
   std::stop_source stop;
   loop()->post_after(2ms, [&] { stop.request_stop(); });
-  EXPECT_EQ(fixture.run(far->flush(kLong, stop.get_token())).error().code(), Errc::kCancelled);
+  EXPECT_EQ(fixture_.run(far_->flush(kLong, stop.get_token())).error().code(), Errc::kCancelled);
 }
 
 TEST_F(ConnectionTest, ASlowPeerThatTakesSomethingNowAndThenDoesNotTimeOut) {
@@ -144,9 +145,9 @@ TEST_F(ConnectionTest, ASlowPeerThatTakesSomethingNowAndThenDoesNotTimeOut) {
     co_return Result<>();
   };
   // All of it takes longer than the deadline; no single wait does.
-  far->write(std::string(4'000'000, 'x'));
+  far_->write(filled(4'000'000, 'x'));
   const auto [flushed, read] =
-      fixture.run(both(loop(), far->flush(250ms), read_slowly(loop(), &*near)));
+      fixture_.run(both(loop(), far_->flush(250ms), read_slowly(loop(), &*near_)));
   EXPECT_TRUE(flushed.has_value()) << flushed.error().text();
   EXPECT_TRUE(read.has_value()) << read.error().text();
 }
@@ -157,8 +158,8 @@ TEST_F(ConnectionTest, AFillTimesOutIsCancelledAndGoesOnAfterwards) {
   loop()->post_after(2ms, [&] { stop.request_stop(); });
   EXPECT_EQ(fill_error(kLong, stop.get_token()), Errc::kCancelled);
   EXPECT_EQ(fill_error(kLong, stop.get_token()), Errc::kCancelled) << "stopped before it began";
-  far->write("still here");
-  EXPECT_EQ(fixture.run(read_bytes(&*near, 10)).value(), "still here");
+  far_->write("still here");
+  EXPECT_EQ(fixture_.run(read_bytes(&*near_, 10)).value(), "still here");
 }
 
 TEST_F(ConnectionTest, AStopInTheTurnInWhichBytesArriveLosesNone) {
@@ -175,66 +176,68 @@ TEST_F(ConnectionTest, AStopInTheTurnInWhichBytesArriveLosesNone) {
     while (near->buffered().size() < 200) CO_TRY_VOID(co_await near->fill(kLong));
     co_return Result<>();
   };
-  EXPECT_TRUE(fixture.run(task(loop(), &*near, &*far)).has_value());
-  EXPECT_EQ(near->buffered(), std::string(200, 'x'));
+  EXPECT_TRUE(fixture_.run(task(loop(), &*near_, &*far_)).has_value());
+  EXPECT_EQ(near_->buffered(), std::string(200, 'x'));
 }
 
 TEST_F(ConnectionTest, TheEndOfTheStreamIsClosedAndWhatCameBeforeStays) {
-  far->write("bye");
-  fixture.run(far->close());
-  EXPECT_FALSE(far->is_open());
-  EXPECT_EQ(fixture.run(read_to_end(&*near)).value(), "bye");
+  far_->write("bye");
+  fixture_.run(far_->close());
+  EXPECT_FALSE(far_->is_open());
+  EXPECT_EQ(fixture_.run(read_to_end(&*near_)).value(), "bye");
   EXPECT_EQ(fill_error(kLong), Errc::kClosed);
 }
 
 TEST_F(ConnectionTest, WritingToAPeerThatIsGoneIsAnErrorAndNotASignal) {
-  far.reset();
-  near->write(std::string(100'000, 'x'));
-  EXPECT_EQ(fixture.run(near->flush(kLong)).error().code(), Errc::kClosed);
-  near->write("more");
-  EXPECT_EQ(near->queued_bytes(), 0);
-  EXPECT_EQ(fixture.run(near->flush(kLong)).error().code(), Errc::kClosed);
+  far_.reset();
+  near_->write(filled(100'000, 'x'));
+  EXPECT_EQ(fixture_.run(near_->flush(kLong)).error().code(), Errc::kClosed);
+  near_->write("more");
+  EXPECT_EQ(near_->queued_bytes(), 0);
+  EXPECT_EQ(fixture_.run(near_->flush(kLong)).error().code(), Errc::kClosed);
 }
 
 TEST_F(ConnectionTest, FillAndFlushWaitSideBySide) {
-  near->write(std::string(5'000'000, 'n'));
-  far->write(std::string(5'000'000, 'f'));
+  near_->write(filled(5'000'000, 'n'));
+  far_->write(filled(5'000'000, 'f'));
   const auto exchange = [](Loop* loop, Connection* on) -> Task<Result<std::string>> {
     auto [flushed, read] = co_await both(loop, on->flush(kLong), read_bytes(on, 5'000'000));
     CO_TRY_VOID(flushed);
     co_return read;
   };
-  const auto [a, b] = fixture.run(both(loop(), exchange(loop(), &*near), exchange(loop(), &*far)));
-  EXPECT_EQ(a.value(), std::string(5'000'000, 'f'));
-  EXPECT_EQ(b.value(), std::string(5'000'000, 'n'));
+  const auto [a, b] =
+      fixture_.run(both(loop(), exchange(loop(), &*near_), exchange(loop(), &*far_)));
+  EXPECT_EQ(a.value(), filled(5'000'000, 'f'));
+  EXPECT_EQ(b.value(), filled(5'000'000, 'n'));
 }
 
 TEST_F(ConnectionTest, AbortEndsEveryWaitWithClosed) {
-  near->write(std::string(20'000'000, 'x'));
-  loop()->post_after(2ms, [&] { near->abort(); });
-  const auto [filled, flushed] = fixture.run(both(loop(), near->fill(kLong), near->flush(kLong)));
+  near_->write(filled(20'000'000, 'x'));
+  loop()->post_after(2ms, [&] { near_->abort(); });
+  const auto [filled, flushed] =
+      fixture_.run(both(loop(), near_->fill(kLong), near_->flush(kLong)));
   EXPECT_EQ(filled.error().code(), Errc::kClosed);
   EXPECT_EQ(flushed.error().code(), Errc::kClosed);
 }
 
 TEST_F(ConnectionTest, MayBeDestroyedWhileSomebodyWaits) {
-  loop()->post_after(2ms, [&] { near.reset(); });
+  loop()->post_after(2ms, [&] { near_.reset(); });
   EXPECT_EQ(fill_error(kLong), Errc::kClosed);
 }
 
 TEST_F(ConnectionTest, MayBeMovedWhileSomebodyWaits) {
   std::optional<Connection> moved;
   loop()->post_after(2ms, [&] {
-    moved.emplace(std::move(*near));
-    far->write("hi");
+    moved.emplace(std::move(*near_));
+    far_->write("hi");
   });
-  EXPECT_TRUE(fixture.run(near->fill(kLong)).has_value());
+  EXPECT_TRUE(fixture_.run(near_->fill(kLong)).has_value());
   EXPECT_EQ(moved->buffered(), "hi");
-  EXPECT_FALSE(near->is_open());
+  EXPECT_FALSE(near_->is_open());
 }
 
 TEST_F(ConnectionTest, CloseEndsAWaitingFillAndStillSendsWhatIsQueued) {
-  near->write(std::string(3'000'000, 'x'));
+  near_->write(filled(3'000'000, 'x'));
   const auto close = [](Loop* loop, Connection* on) -> Task<Result<>> {
     CO_TRY_VOID(co_await sleep_for(loop, 2ms));
     co_await on->close();
@@ -245,15 +248,15 @@ TEST_F(ConnectionTest, CloseEndsAWaitingFillAndStillSendsWhatIsQueued) {
     co_return filled;
   };
   const auto [read, filled] =
-      fixture.run(both(loop(), read_to_end(&*far), near_side(loop(), &*near, close)));
+      fixture_.run(both(loop(), read_to_end(&*far_), near_side(loop(), &*near_, close)));
   EXPECT_EQ(filled.error().code(), Errc::kClosed);
   EXPECT_EQ(read.value().size(), 3'000'000);
 }
 
 TEST_F(ConnectionTest, CloseGivesUpAtItsDeadline) {
-  near->write(std::string(20'000'000, 'x'));
-  fixture.run(near->close(5ms));
-  EXPECT_FALSE(near->is_open());
+  near_->write(filled(20'000'000, 'x'));
+  fixture_.run(near_->close(5ms));
+  EXPECT_FALSE(near_->is_open());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace net {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::filled;
 using testing::kLong;
 using testing::read_bytes;
 using testing::sample;
@@ -44,70 +45,69 @@ struct Layers {
 class HandoverTest : public ::testing::TestWithParam<Layers> {
  protected:
   HandoverTest() {
-    certificate = support::make_certificate(folder.path()).value();
-    trust = ClientTls::create({.ca_file = certificate.certificate, .fingerprint = ""}).value();
-    identity = ServerTls::create({certificate.certificate, certificate.private_key}).value();
+    trust_ = ClientTls::create({.ca_file = certificate_.certificate, .fingerprint = ""}).value();
+    identity_ = ServerTls::create({certificate_.certificate, certificate_.private_key}).value();
   }
 
   static Task<void> serve(HandoverTest* self, Connection* first) {
-    Loop* home = self->pool->loop(0);
+    Loop* home = self->pool_->loop(0);
     Result<> ready;
-    if (GetParam().tls) ready = co_await first->start_tls(*self->identity, kLong);
+    if (GetParam().tls) ready = co_await first->start_tls(*self->identity_, kLong);
     if (ready && GetParam().compression) ready = first->start_compression();
     if (!ready) {
-      self->problem = ready.error().text();
+      self->problem_ = ready.error().text();
       co_return;
     }
     Result<Handover> moving = co_await first->release(kLong);
     for (std::size_t hop = 0; moving && hop < kHops; ++hop) {
-      Loop* there = self->pool->loop((hop + 1) % 2);
+      Loop* there = self->pool_->loop((hop + 1) % 2);
       moving = co_await run_on<Result<Handover>>(there, home,
                                                  [there, handover = std::move(*moving)]() mutable {
                                                    return stay(there, std::move(handover));
                                                  });
     }
-    if (!moving) self->problem = moving.error().text();
+    if (!moving) self->problem_ = moving.error().text();
   }
 
   static Task<void> ask(HandoverTest* self, Connection* on) {
     Result<> ready;
-    if (GetParam().tls) ready = co_await on->start_tls(*self->trust, "localhost", kLong);
+    if (GetParam().tls) ready = co_await on->start_tls(*self->trust_, "localhost", kLong);
     if (ready && GetParam().compression) ready = on->start_compression();
     if (!ready) {
-      self->problem = ready.error().text();
+      self->problem_ = ready.error().text();
       co_return;
     }
-    self->answer = co_await talk(on, self->text);
+    self->answer_ = co_await talk(on, self->text_);
   }
 
   static Task<void> run(HandoverTest* self) {
-    auto [client, server] = Connection::pair(self->pool->loop(0)).value();
-    TaskGroup group(self->pool->loop(0));
+    auto [client, server] = Connection::pair(self->pool_->loop(0)).value();
+    TaskGroup group(self->pool_->loop(0));
     group.spawn(serve(self, &server));
     group.spawn(ask(self, &client));
-    while (group.running() > 0) co_await yield_to(self->pool->loop(0));
+    while (group.running() > 0) co_await yield_to(self->pool_->loop(0));
     EXPECT_FALSE(server.is_open());
     EXPECT_TRUE(server.peer().is_loopback) << "peer() stays";
-    self->pool->stop();
+    self->pool_->stop();
   }
 
-  support::TempDir folder;
-  support::Certificate certificate;
-  std::optional<ClientTls> trust;
-  std::optional<ServerTls> identity;
-  std::unique_ptr<LoopPool> pool = LoopPool::create(2).value();
-  const std::string text = sample(kHops * kPiece);
-  std::string problem;
-  Result<std::string> answer;
+  support::TempDir folder_;
+  support::Certificate certificate_ = support::make_certificate(folder_.path()).value();
+  std::optional<ClientTls> trust_;
+  std::optional<ServerTls> identity_;
+  std::unique_ptr<LoopPool> pool_ = LoopPool::create(2).value();
+  const std::string text_ = sample(kHops * kPiece);
+  std::string problem_;
+  Result<std::string> answer_;
 };
 
 TEST_P(HandoverTest, GoesOnAsIfNothingHappenedOnTheOtherLoop) {
-  TaskGroup group(pool->loop(0));
-  pool->loop(0)->post([&] { group.spawn(run(this)); });
-  pool->run();
-  EXPECT_EQ(problem, "");
-  ASSERT_TRUE(answer.has_value()) << answer.error().text();
-  EXPECT_TRUE(*answer == text);
+  TaskGroup group(pool_->loop(0));
+  pool_->loop(0)->post([&] { group.spawn(run(this)); });
+  pool_->run();
+  EXPECT_EQ(problem_, "");
+  ASSERT_TRUE(answer_.has_value()) << answer_.error().text();
+  EXPECT_TRUE(*answer_ == text_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, HandoverTest,
@@ -140,7 +140,7 @@ TEST(HandoverDropTest, UnreadBytesMoveAlong) {
 TEST(HandoverDropTest, AReleaseThatCannotSendKeepsTheConnection) {
   LoopFixture fixture;
   auto [near, far] = Connection::pair(fixture.loop()).value();
-  near.write(std::string(10'000'000, 'x'));
+  near.write(filled(10'000'000, 'x'));
   EXPECT_EQ(fixture.run(near.release(5ms)).error().code(), Errc::kTimeout);
   EXPECT_TRUE(near.is_open());
   EXPECT_EQ(fixture.run(read_bytes(&far, 10'000'000)).value().size(), 10'000'000);

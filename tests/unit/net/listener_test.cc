@@ -27,13 +27,13 @@ using testing::read_bytes;
 
 class ListenerTest : public ::testing::Test {
  protected:
-  Loop* loop() { return fixture.loop(); }
+  Loop* loop() { return fixture_.loop(); }
   Result<Connection> dial(const Listener& listener, const char* host = "127.0.0.1") {
-    return fixture.run(
+    return fixture_.run(
         connect(loop(), ConnectOptions{.host = host, .port = listener.port(), .deadline = kLong}));
   }
-  LoopFixture fixture;
-  support::TempDir folder;
+  LoopFixture fixture_;
+  support::TempDir folder_;
 };
 
 TEST_F(ListenerTest, TakesAFreePortAndAcceptsManyConnections) {
@@ -43,9 +43,9 @@ TEST_F(ListenerTest, TakesAFreePortAndAcceptsManyConnections) {
   std::vector<Connection> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(dial(listener).value());
   for (Connection& client : clients) {
-    Connection server = fixture.run(listener.accept()).value();
+    Connection server = fixture_.run(listener.accept()).value();
     server.write("hi");
-    EXPECT_EQ(fixture.run(read_bytes(&client, 2)).value(), "hi");
+    EXPECT_EQ(fixture_.run(read_bytes(&client, 2)).value(), "hi");
   }
 }
 
@@ -54,7 +54,7 @@ TEST_F(ListenerTest, ListensOnIpv6Too) {
   if (!listener) GTEST_SKIP() << "this machine has no IPv6";
   auto made = dial(*listener, "::1");
   ASSERT_TRUE(made.has_value()) << made.error().text();
-  EXPECT_EQ(fixture.run(listener->accept()).value().peer().host, "::1");
+  EXPECT_EQ(fixture_.run(listener->accept()).value().peer().host, "::1");
 }
 
 TEST_F(ListenerTest, ATakenPortIsOneClearError) {
@@ -77,10 +77,10 @@ TEST_F(ListenerTest, AWaitingAcceptIsCancelledAndCanBeAskedAgain) {
   auto listener = Listener::tcp(loop(), "127.0.0.1", 0).value();
   std::stop_source stop;
   loop()->post_after(2ms, [&] { stop.request_stop(); });
-  EXPECT_EQ(fixture.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
-  EXPECT_EQ(fixture.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
+  EXPECT_EQ(fixture_.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
+  EXPECT_EQ(fixture_.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
   const auto made = dial(listener);
-  EXPECT_TRUE(fixture.run(listener.accept()).has_value());
+  EXPECT_TRUE(fixture_.run(listener.accept()).has_value());
 }
 
 TEST_F(ListenerTest, SurvivesRunningOutOfDescriptors) {
@@ -98,16 +98,16 @@ TEST_F(ListenerTest, SurvivesRunningOutOfDescriptors) {
 
   std::stop_source stop;
   loop()->post_after(20ms, [&] { stop.request_stop(); });
-  EXPECT_EQ(fixture.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
+  EXPECT_EQ(fixture_.run(listener.accept(stop.get_token())).error().code(), Errc::kCancelled);
   loop()->post_after(20ms, [&] { setrlimit(RLIMIT_NOFILE, &before); });
-  auto accepted = fixture.run(listener.accept());
+  auto accepted = fixture_.run(listener.accept());
   ASSERT_TRUE(accepted.has_value()) << accepted.error().text();
   client.write("finally");
-  EXPECT_EQ(fixture.run(read_bytes(&*accepted, 7)).value(), "finally");
+  EXPECT_EQ(fixture_.run(read_bytes(&*accepted, 7)).value(), "finally");
 }
 
 TEST_F(ListenerTest, AUnixSocketIsOursAloneAndItsFileGoesWithIt) {
-  const std::string path = folder / "control";
+  const std::string path = folder_ / "control";
   {
     auto listener = Listener::unix_socket(loop(), path).value();
     EXPECT_EQ(listener.text(), "unix:" + path);
@@ -120,20 +120,20 @@ TEST_F(ListenerTest, AUnixSocketIsOursAloneAndItsFileGoesWithIt) {
 }
 
 TEST_F(ListenerTest, AStaleSocketFileIsReplaced) {
-  const std::string path = folder / "control";
+  const std::string path = folder_ / "control";
   {
     auto listener = Listener::unix_socket(loop(), path).value();
     // As after a crash: the file stays and nobody listens.
-    std::filesystem::rename(path, folder / "kept");
+    std::filesystem::rename(path, folder_ / "kept");
   }
-  std::filesystem::rename(folder / "kept", path);
+  std::filesystem::rename(folder_ / "kept", path);
   auto listener = Listener::unix_socket(loop(), path);
   ASSERT_TRUE(listener.has_value()) << listener.error().text();
-  EXPECT_TRUE(fixture.run(connect_unix(loop(), path, kLong)).has_value());
+  EXPECT_TRUE(fixture_.run(connect_unix(loop(), path, kLong)).has_value());
 }
 
 TEST_F(ListenerTest, ALivingSocketIsNotReplaced) {
-  const std::string path = folder / "control";
+  const std::string path = folder_ / "control";
   auto first = Listener::unix_socket(loop(), path).value();
   const auto second = Listener::unix_socket(loop(), path);
   ASSERT_FALSE(second.has_value());
@@ -143,7 +143,7 @@ TEST_F(ListenerTest, ALivingSocketIsNotReplaced) {
 }
 
 TEST_F(ListenerTest, AFileThatIsNoSocketIsLeftAlone) {
-  const std::string path = folder / "control";
+  const std::string path = folder_ / "control";
   std::ofstream(path) << "precious";
   const auto listener = Listener::unix_socket(loop(), path);
   ASSERT_FALSE(listener.has_value());
@@ -152,7 +152,7 @@ TEST_F(ListenerTest, AFileThatIsNoSocketIsLeftAlone) {
 }
 
 TEST_F(ListenerTest, APathThatIsTooLongIsAnError) {
-  const auto listener = Listener::unix_socket(loop(), folder / std::string(120, 'x'));
+  const auto listener = Listener::unix_socket(loop(), folder_ / std::string(120, 'x'));
   ASSERT_FALSE(listener.has_value());
   EXPECT_EQ(listener.error().code(), Errc::kInvalid);
 }

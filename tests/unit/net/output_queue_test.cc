@@ -11,7 +11,7 @@ namespace net {
 namespace {
 
 std::string gathered(const OutputQueue& queue, std::size_t limit) {
-  std::array<iovec, 8> pieces;
+  std::array<iovec, 8> pieces{};
   const std::size_t count = queue.gather(std::span(pieces).first(limit));
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
@@ -28,7 +28,7 @@ TEST(OutputQueueTest, JoinsSmallWritesAndTakesBigStringsAsTheyAre) {
   const char* data = big.data();
   queue.append(std::move(big));
   queue.append(std::string_view("end"));
-  std::array<iovec, 8> pieces;
+  std::array<iovec, 8> pieces{};
   ASSERT_EQ(queue.gather(pieces), 3);
   EXPECT_EQ(pieces[0].iov_len, 8);
   EXPECT_EQ(pieces[1].iov_base, data) << "not copied";

@@ -51,7 +51,7 @@ class RawTls {
 
  private:
   Task<Result<>> carry_out() {
-    std::array<char, 4096> bytes;
+    std::array<char, 4096> bytes{};
     for (int got = 0; (got = BIO_read(out_, bytes.data(), bytes.size())) > 0;) {
       carrier_->write(std::string_view(bytes.data(), static_cast<std::size_t>(got)));
     }

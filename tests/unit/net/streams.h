@@ -59,6 +59,9 @@ Task<std::pair<A, B>> both(Loop* loop, Task<A> a, Task<B> b) {
   co_return std::pair<A, B>(std::move(*first), std::move(second));
 }
 
+/// `size` times the same byte.
+inline std::string filled(std::size_t size, char byte) { return std::string(size, byte); }
+
 /// Text that does not repeat too soon, and compresses a little.
 inline std::string sample(std::size_t size, unsigned seed = 1) {
   std::string text(size, '\0');

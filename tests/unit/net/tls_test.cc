@@ -32,22 +32,22 @@ class TlsTest : public ::testing::Test {
  protected:
   void SetUp() override { reconnect(); }
   void reconnect() {
-    auto made = Connection::pair(fixture.loop());
+    auto made = Connection::pair(fixture_.loop());
     ASSERT_TRUE(made.has_value()) << made.error().text();
-    client.emplace(std::move(made->first));
-    server.emplace(std::move(made->second));
+    client_.emplace(std::move(made->first));
+    server_.emplace(std::move(made->second));
   }
   Certificate make(const std::string& name, const CertificateOptions& options = {}) {
-    return support::make_certificate(folder.path(), name, options).value();
+    return support::make_certificate(folder_.path(), name, options).value();
   }
   ServerTls server_tls(const Certificate& certificate) {
     return ServerTls::create({certificate.certificate, certificate.private_key}).value();
   }
-  /// The client's result of a handshake in which it trusts `options` and expects `host`.
+  /// The client_'s result of a handshake in which it trusts `options` and expects `host`.
   Result<> handshake(const ClientTls& trust, const ServerTls& identity, const std::string& host) {
-    auto [theirs, ours] = fixture.run(both(fixture.loop(), server->start_tls(identity, kLong),
-                                           client->start_tls(trust, host, kLong)));
-    server_result = std::move(theirs);
+    auto [theirs, ours] = fixture_.run(both(fixture_.loop(), server_->start_tls(identity, kLong),
+                                            client_->start_tls(trust, host, kLong)));
+    server_result_ = std::move(theirs);
     return ours;
   }
   Result<> handshake(const ClientTlsOptions& options, const Certificate& certificate,
@@ -55,29 +55,29 @@ class TlsTest : public ::testing::Test {
     return handshake(ClientTls::create(options).value(), server_tls(certificate), host);
   }
   Result<std::string> to_server(const std::string& text) {
-    const auto [sent, got] =
-        fixture.run(both(fixture.loop(), send(&*client, text), read_bytes(&*server, text.size())));
+    const auto [sent, got] = fixture_.run(
+        both(fixture_.loop(), send(&*client_, text), read_bytes(&*server_, text.size())));
     EXPECT_TRUE(sent.has_value());
     return got;
   }
 
-  support::TempDir folder;
-  LoopFixture fixture;
-  std::optional<Connection> client;
-  std::optional<Connection> server;
-  Result<> server_result;
+  support::TempDir folder_;
+  LoopFixture fixture_;
+  std::optional<Connection> client_;
+  std::optional<Connection> server_;
+  Result<> server_result_;
 };
 
 TEST_F(TlsTest, TrustsACertificateOfItsOwnAuthority) {
   const Certificate good = make("good");
   const Result<> done = handshake({.ca_file = good.certificate, .fingerprint = ""}, good);
   ASSERT_TRUE(done.has_value()) << done.error().text();
-  ASSERT_TRUE(server_result.has_value());
-  EXPECT_TRUE(client->is_tls());
-  EXPECT_EQ(client->tls_info()->version, "TLSv1.3");
-  EXPECT_FALSE(client->tls_info()->cipher.empty());
+  ASSERT_TRUE(server_result_.has_value());
+  EXPECT_TRUE(client_->is_tls());
+  EXPECT_EQ(client_->tls_info()->version, "TLSv1.3");
+  EXPECT_FALSE(client_->tls_info()->cipher.empty());
   EXPECT_EQ(to_server("secret").value(), "secret");
-  EXPECT_GT(client->sent_bytes(), 100) << "not in clear";
+  EXPECT_GT(client_->sent_bytes(), 100) << "not in clear";
 }
 
 TEST_F(TlsTest, MegabytesPassBothWaysAtOnce) {
@@ -85,10 +85,10 @@ TEST_F(TlsTest, MegabytesPassBothWaysAtOnce) {
   ASSERT_TRUE(handshake({.ca_file = good.certificate, .fingerprint = ""}, good).has_value());
   const std::string one = sample(3'000'000, 1);
   const std::string other = sample(3'000'000, 2);
-  client->write(std::string_view(one));
-  server->write(std::string_view(other));
-  const auto [a, b] = fixture.run(
-      both(fixture.loop(), read_bytes(&*server, one.size()), read_bytes(&*client, other.size())));
+  client_->write(std::string_view(one));
+  server_->write(std::string_view(other));
+  const auto [a, b] = fixture_.run(both(fixture_.loop(), read_bytes(&*server_, one.size()),
+                                        read_bytes(&*client_, other.size())));
   EXPECT_EQ(a.value(), one);
   EXPECT_EQ(b.value(), other);
 }
@@ -99,8 +99,8 @@ TEST_F(TlsTest, AnUnknownAuthorityIsRefusedWithTheFingerprintToPin) {
   ASSERT_FALSE(done.has_value());
   EXPECT_EQ(done.error().code(), Errc::kPermission);
   EXPECT_THAT(done.error().text(), AllOf(HasSubstr("unknown authority"), HasSubstr("localhost")));
-  EXPECT_FALSE(client->is_open());
-  EXPECT_FALSE(server_result.has_value());
+  EXPECT_FALSE(client_->is_open());
+  EXPECT_FALSE(server_result_.has_value());
 
   // What the text says to pin works as it stands.
   const std::string seen = done.error().text().substr(done.error().text().rfind(' ') + 1);
@@ -154,8 +154,8 @@ TEST_F(TlsTest, ARootDotAndCaseInTheHostDoNotMatter) {
 TEST_F(TlsTest, AHostThatIsNoneIsAnErrorAndNotUnverified) {
   const Certificate good = make("good");
   const auto tls = ClientTls::create({.ca_file = good.certificate, .fingerprint = ""}).value();
-  EXPECT_EQ(fixture.run(client->start_tls(tls, "", kLong)).error().code(), Errc::kInvalid);
-  EXPECT_EQ(fixture.run(client->start_tls(tls, ".", kLong)).error().code(), Errc::kInvalid);
+  EXPECT_EQ(fixture_.run(client_->start_tls(tls, "", kLong)).error().code(), Errc::kInvalid);
+  EXPECT_EQ(fixture_.run(client_->start_tls(tls, ".", kLong)).error().code(), Errc::kInvalid);
 }
 
 TEST_F(TlsTest, APinnedCertificateIsAcceptedWhateverItSays) {
@@ -172,7 +172,7 @@ TEST_F(TlsTest, AnyOtherThanThePinnedCertificateIsRefusedWithBothFingerprints) {
   ASSERT_FALSE(done.has_value());
   EXPECT_EQ(done.error().code(), Errc::kPermission);
   EXPECT_THAT(done.error().text(), AllOf(HasSubstr("not the pinned one"), HasSubstr("expected")));
-  EXPECT_FALSE(server_result.has_value());
+  EXPECT_FALSE(server_result_.has_value());
 }
 
 TEST_F(TlsTest, ASecondConnectionResumesTheSession) {
@@ -180,13 +180,13 @@ TEST_F(TlsTest, ASecondConnectionResumesTheSession) {
   const auto trust = ClientTls::create({.ca_file = good.certificate, .fingerprint = ""}).value();
   const auto identity = server_tls(good);
   ASSERT_TRUE(handshake(trust, identity, "localhost").has_value());
-  EXPECT_FALSE(client->tls_info()->resumed);
+  EXPECT_FALSE(client_->tls_info()->resumed);
   // The ticket comes after the handshake, with the first bytes.
-  server->write("x");
-  ASSERT_TRUE(fixture.run(client->fill(kLong)).has_value());
+  server_->write("x");
+  ASSERT_TRUE(fixture_.run(client_->fill(kLong)).has_value());
   reconnect();
   ASSERT_TRUE(handshake(trust, identity, "localhost").has_value());
-  EXPECT_TRUE(client->tls_info()->resumed);
+  EXPECT_TRUE(client_->tls_info()->resumed);
   EXPECT_EQ(to_server("resumed").value(), "resumed");
   reconnect();
   EXPECT_FALSE(handshake(trust, identity, "elsewhere").has_value()) << "sessions are per host";
@@ -194,30 +194,30 @@ TEST_F(TlsTest, ASecondConnectionResumesTheSession) {
 
 TEST_F(TlsTest, WhatWasInjectedBeforeTheHandshakeIsDiscarded) {
   const Certificate good = make("good");
-  // CVE-2011-0411: someone in the middle appends commands to the client's, or answers to ours.
-  client->write("a STARTTLS\r\nb INJECTED\r\n");
-  ASSERT_TRUE(fixture.run(server->fill(kLong)).has_value());
-  server->consume(std::string_view("a STARTTLS\r\n").size());
-  server->write("a OK go\r\n* INJECTED\r\n");
-  ASSERT_TRUE(fixture.run(client->fill(kLong)).has_value());
-  client->consume(std::string_view("a OK go\r\n").size());
+  // CVE-2011-0411: someone in the middle appends commands to the client_'s, or answers to ours.
+  client_->write("a STARTTLS\r\nb INJECTED\r\n");
+  ASSERT_TRUE(fixture_.run(server_->fill(kLong)).has_value());
+  server_->consume(std::string_view("a STARTTLS\r\n").size());
+  server_->write("a OK go\r\n* INJECTED\r\n");
+  ASSERT_TRUE(fixture_.run(client_->fill(kLong)).has_value());
+  client_->consume(std::string_view("a OK go\r\n").size());
   ASSERT_TRUE(handshake({.ca_file = good.certificate, .fingerprint = ""}, good).has_value());
-  EXPECT_EQ(server->buffered(), "");
-  EXPECT_EQ(client->buffered(), "");
+  EXPECT_EQ(server_->buffered(), "");
+  EXPECT_EQ(client_->buffered(), "");
   EXPECT_EQ(to_server("c LOGIN\r\n").value(), "c LOGIN\r\n");
 }
 
 TEST_F(TlsTest, TheAnswerToStarttlsIsSentInClearBeforeTheHandshake) {
   const Certificate good = make("good");
-  server->write("a OK begin\r\n");
+  server_->write("a OK begin\r\n");
   const auto ask = [](Connection* on, ClientTls trust) -> Task<Result<std::string>> {
     CO_TRY(std::string line, co_await read_bytes(on, 12));
     CO_TRY_VOID(co_await on->start_tls(trust, "localhost", kLong));
     co_return line;
   };
   const auto trust = ClientTls::create({.ca_file = good.certificate, .fingerprint = ""}).value();
-  const auto [served, line] = fixture.run(
-      both(fixture.loop(), server->start_tls(server_tls(good), kLong), ask(&*client, trust)));
+  const auto [served, line] = fixture_.run(
+      both(fixture_.loop(), server_->start_tls(server_tls(good), kLong), ask(&*client_, trust)));
   EXPECT_TRUE(served.has_value());
   EXPECT_EQ(line.value(), "a OK begin\r\n");
 }
@@ -225,90 +225,92 @@ TEST_F(TlsTest, TheAnswerToStarttlsIsSentInClearBeforeTheHandshake) {
 TEST_F(TlsTest, TlsDoesNotStartTwice) {
   const Certificate good = make("good");
   ASSERT_TRUE(handshake({.ca_file = good.certificate, .fingerprint = ""}, good).has_value());
-  EXPECT_EQ(fixture.run(server->start_tls(server_tls(good), kLong)).error().code(), Errc::kInvalid);
+  EXPECT_EQ(fixture_.run(server_->start_tls(server_tls(good), kLong)).error().code(),
+            Errc::kInvalid);
   EXPECT_EQ(to_server("still fine").value(), "still fine");
 }
 
 TEST_F(TlsTest, ASilentPeerTimesOutAndAStopCancels) {
   const auto trust = ClientTls::create({}).value();
-  EXPECT_EQ(fixture.run(client->start_tls(trust, "localhost", 5ms)).error().code(), Errc::kTimeout);
-  EXPECT_FALSE(client->is_open());
+  EXPECT_EQ(fixture_.run(client_->start_tls(trust, "localhost", 5ms)).error().code(),
+            Errc::kTimeout);
+  EXPECT_FALSE(client_->is_open());
   reconnect();
   std::stop_source stop;
-  fixture.loop()->post_after(2ms, [&] { stop.request_stop(); });
+  fixture_.loop()->post_after(2ms, [&] { stop.request_stop(); });
   EXPECT_EQ(
-      fixture.run(client->start_tls(trust, "localhost", kLong, stop.get_token())).error().code(),
+      fixture_.run(client_->start_tls(trust, "localhost", kLong, stop.get_token())).error().code(),
       Errc::kCancelled);
 }
 
 TEST_F(TlsTest, APeerThatDoesNotSpeakTlsIsToldApart) {
-  server->write("* OK IMAP4rev1 ready\r\n");
+  server_->write("* OK IMAP4rev1 ready\r\n");
   const Result<> done =
-      fixture.run(client->start_tls(ClientTls::create({}).value(), "localhost", kLong));
+      fixture_.run(client_->start_tls(ClientTls::create({}).value(), "localhost", kLong));
   ASSERT_FALSE(done.has_value());
   EXPECT_EQ(done.error().code(), Errc::kProtocol);
   EXPECT_THAT(done.error().text(), HasSubstr("does not speak TLS"));
 
   reconnect();
-  client->write("a LOGIN me secret\r\n");
-  const Result<> served = fixture.run(server->start_tls(server_tls(make("good")), kLong));
+  client_->write("a LOGIN me secret\r\n");
+  const Result<> served = fixture_.run(server_->start_tls(server_tls(make("good")), kLong));
   EXPECT_EQ(served.error().code(), Errc::kProtocol);
 }
 
 TEST_F(TlsTest, APeerThatClosesWithinTheHandshakeIsClosed) {
-  server.reset();
+  server_.reset();
   const Result<> done =
-      fixture.run(client->start_tls(ClientTls::create({}).value(), "localhost", kLong));
+      fixture_.run(client_->start_tls(ClientTls::create({}).value(), "localhost", kLong));
   EXPECT_EQ(done.error().code(), Errc::kClosed);
 }
 
 TEST_F(TlsTest, Tls11IsRefused) {
-  RawTls raw(&*client, TLS1_1_VERSION);
-  const auto [served, asked] = fixture.run(
-      both(fixture.loop(), server->start_tls(server_tls(make("good")), kLong), raw.handshake()));
+  RawTls raw(&*client_, TLS1_1_VERSION);
+  const auto [served, asked] = fixture_.run(
+      both(fixture_.loop(), server_->start_tls(server_tls(make("good")), kLong), raw.handshake()));
   EXPECT_EQ(served.error().code(), Errc::kProtocol);
   EXPECT_THAT(served.error().text(), HasSubstr("unsupported protocol"));
   EXPECT_THAT(asked.error().text(), HasSubstr("protocol version")) << "the alert says why";
 }
 
 TEST_F(TlsTest, Tls12IsAcceptedAndRenegotiationIsNot) {
-  RawTls raw(&*client, TLS1_2_VERSION);
-  const auto [served, asked] = fixture.run(
-      both(fixture.loop(), server->start_tls(server_tls(make("good")), kLong), raw.handshake()));
+  RawTls raw(&*client_, TLS1_2_VERSION);
+  const auto [served, asked] = fixture_.run(
+      both(fixture_.loop(), server_->start_tls(server_tls(make("good")), kLong), raw.handshake()));
   ASSERT_TRUE(served.has_value()) << served.error().text();
   ASSERT_TRUE(asked.has_value()) << asked.error().text();
-  EXPECT_EQ(server->tls_info()->version, "TLSv1.2");
-  ASSERT_TRUE(fixture.run(raw.send("hello")).has_value());
-  EXPECT_EQ(fixture.run(read_bytes(&*server, 5)).value(), "hello");
+  EXPECT_EQ(server_->tls_info()->version, "TLSv1.2");
+  ASSERT_TRUE(fixture_.run(raw.send("hello")).has_value());
+  EXPECT_EQ(fixture_.run(read_bytes(&*server_, 5)).value(), "hello");
   SSL_renegotiate(raw.ssl());
   const auto [again, filled] =
-      fixture.run(both(fixture.loop(), raw.handshake(), server->fill(50ms)));
+      fixture_.run(both(fixture_.loop(), raw.handshake(), server_->fill(50ms)));
   EXPECT_FALSE(again.has_value());
   EXPECT_FALSE(filled.has_value());
 }
 
 TEST_F(TlsTest, DamageOnTheWireIsAProtocolError) {
-  RawTls raw(&*client, TLS1_3_VERSION);
-  const auto [served, asked] = fixture.run(
-      both(fixture.loop(), server->start_tls(server_tls(make("good")), kLong), raw.handshake()));
+  RawTls raw(&*client_, TLS1_3_VERSION);
+  const auto [served, asked] = fixture_.run(
+      both(fixture_.loop(), server_->start_tls(server_tls(make("good")), kLong), raw.handshake()));
   ASSERT_TRUE(served.has_value());
-  client->write(std::string("\x17\x03\x03\x00\x20", 5) + std::string(32, 'x'));
-  EXPECT_EQ(fixture.run(server->fill(kLong)).error().code(), Errc::kProtocol);
-  EXPECT_EQ(fixture.run(server->fill(kLong)).error().code(), Errc::kProtocol);
-  server->write("x");
-  EXPECT_EQ(fixture.run(server->flush(kLong)).error().code(), Errc::kProtocol);
+  client_->write(std::string("\x17\x03\x03\x00\x20", 5) + std::string(32, 'x'));
+  EXPECT_EQ(fixture_.run(server_->fill(kLong)).error().code(), Errc::kProtocol);
+  EXPECT_EQ(fixture_.run(server_->fill(kLong)).error().code(), Errc::kProtocol);
+  server_->write("x");
+  EXPECT_EQ(fixture_.run(server_->flush(kLong)).error().code(), Errc::kProtocol);
 }
 
 TEST_F(TlsTest, CloseSaysSoWithinTls) {
   const Certificate good = make("good");
   ASSERT_TRUE(handshake({.ca_file = good.certificate, .fingerprint = ""}, good).has_value());
-  server->write("* BYE\r\n");
+  server_->write("* BYE\r\n");
   const auto close = [](Connection* on) -> Task<Result<>> {
     co_await on->close();
     co_return Result<>();
   };
   const auto [closed, text] =
-      fixture.run(both(fixture.loop(), close(&*server), read_to_end(&*client)));
+      fixture_.run(both(fixture_.loop(), close(&*server_), read_to_end(&*client_)));
   EXPECT_EQ(text.value(), "* BYE\r\n");
 }
 
@@ -323,8 +325,8 @@ TEST_F(TlsTest, AFillThatGetsOnlyPartOfARecordGoesOnWaiting) {
 class TlsFilesTest : public ::testing::Test {
  protected:
   std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(folder / name) << text;
-    return folder / name;
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
   }
   Error server_error(const std::string& certificate, const std::string& key) {
     const Result<ServerTls> made = ServerTls::create({certificate, key});
@@ -334,16 +336,16 @@ class TlsFilesTest : public ::testing::Test {
     const Result<ClientTls> made = ClientTls::create(options);
     return made ? Error(Errc::kBug, "accepted") : made.error();
   }
-  support::TempDir folder;
-  Certificate good = support::make_certificate(folder.path(), "good").value();
+  support::TempDir folder_;
+  Certificate good_ = support::make_certificate(folder_.path(), "good").value();
 };
 
 TEST_F(TlsFilesTest, MissingFilesAreNamed) {
-  const std::string missing = folder / "missing.pem";
-  Error error = server_error(missing, good.private_key);
+  const std::string missing = folder_ / "missing.pem";
+  Error error = server_error(missing, good_.private_key);
   EXPECT_EQ(error.code(), Errc::kIo);
   EXPECT_EQ(error.text(), "cannot open " + missing + ": No such file or directory");
-  error = server_error(good.certificate, missing);
+  error = server_error(good_.certificate, missing);
   EXPECT_EQ(error.text(), "cannot open " + missing + ": No such file or directory");
   error = client_error({.ca_file = missing, .fingerprint = ""});
   EXPECT_EQ(error.text(), "cannot open " + missing + ": No such file or directory");
@@ -351,42 +353,43 @@ TEST_F(TlsFilesTest, MissingFilesAreNamed) {
 
 TEST_F(TlsFilesTest, FilesWithSomethingElseAreNamed) {
   const std::string garbage = write("garbage.pem", "no certificate\n");
-  EXPECT_THAT(server_error(garbage, good.private_key).text(),
+  EXPECT_THAT(server_error(garbage, good_.private_key).text(),
               AllOf(HasSubstr(garbage), HasSubstr("no usable certificate")));
-  EXPECT_THAT(server_error(good.certificate, garbage).text(),
+  EXPECT_THAT(server_error(good_.certificate, garbage).text(),
               AllOf(HasSubstr(garbage), HasSubstr("no usable private key")));
-  EXPECT_THAT(server_error(good.certificate, good.certificate).text(),
+  EXPECT_THAT(server_error(good_.certificate, good_.certificate).text(),
               HasSubstr("no usable private key"));
   EXPECT_THAT(client_error({.ca_file = garbage, .fingerprint = ""}).text(),
               AllOf(HasSubstr(garbage), HasSubstr("no usable certificate authority")));
 }
 
 TEST_F(TlsFilesTest, AKeyOfAnotherCertificateIsRefused) {
-  const Certificate other = support::make_certificate(folder.path(), "other").value();
-  const Error error = server_error(good.certificate, other.private_key);
+  const Certificate other = support::make_certificate(folder_.path(), "other").value();
+  const Error error = server_error(good_.certificate, other.private_key);
   EXPECT_EQ(error.code(), Errc::kInvalid);
   EXPECT_THAT(error.text(), HasSubstr("does not belong to the certificate"));
 }
 
 TEST_F(TlsFilesTest, AKeyWithAPassphraseIsRefusedWithoutAsking) {
   const Openssl<EVP_PKEY> key(EVP_EC_gen("P-256"));
-  const std::string path = folder / "secret.key";
+  const std::string path = folder_ / "secret.key";
   std::FILE* file = std::fopen(path.c_str(), "w");
   ASSERT_NE(file, nullptr);
   PEM_write_PrivateKey(file, key.get(), EVP_aes_128_cbc(), nullptr, 0, nullptr,
                        const_cast<char*>("passphrase"));
   std::fclose(file);
-  EXPECT_THAT(server_error(good.certificate, path).text(), HasSubstr("without a passphrase"));
+  EXPECT_THAT(server_error(good_.certificate, path).text(), HasSubstr("without a passphrase"));
 }
 
 TEST_F(TlsFilesTest, AFingerprintMustBeOne) {
-  EXPECT_TRUE(ClientTls::create({.ca_file = "", .fingerprint = good.sha256}).has_value());
+  EXPECT_TRUE(ClientTls::create({.ca_file = "", .fingerprint = good_.sha256}).has_value());
   for (const char* wrong : {"12", "zz", "AB:CD", "sha1"}) {
     const Error error = client_error({.ca_file = "", .fingerprint = wrong});
     EXPECT_EQ(error.code(), Errc::kInvalid) << wrong;
     EXPECT_THAT(error.text(), HasSubstr("64 hexadecimal digits"));
   }
-  EXPECT_EQ(client_error({.ca_file = "", .fingerprint = good.sha256 + "0"}).code(), Errc::kInvalid);
+  EXPECT_EQ(client_error({.ca_file = "", .fingerprint = good_.sha256 + "0"}).code(),
+            Errc::kInvalid);
 }
 
 }  // namespace
