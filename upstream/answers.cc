@@ -1,0 +1,99 @@
+#include "upstream/answers.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+#include "base/log.h"
+
+namespace upstream {
+namespace {
+
+using imap::Code;
+
+// How servers without response codes say that it will pass.
+constexpr std::array<std::string_view, 13> kPassingWords = {
+    "throttl",        "rate limit",   "too many",        "try again", "temporar",
+    "unavailable",    "overload",     "backoff",         "bandwidth", "not connected",
+    "internal error", "server error", "connection limit"};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+bool sounds_passing(std::string_view text) {
+  const std::string words = lower(text);
+  return std::ranges::any_of(kPassingWords, [&words](std::string_view word) {
+    return words.find(word) != std::string::npos;
+  });
+}
+
+Errc meaning(const Answer& answer) {
+  const imap::ResponseText& text = answer.text;
+  for (const Code code : {Code::kUnavailable, Code::kInUse, Code::kThrottled, Code::kServerBug,
+                          Code::kContactAdmin}) {
+    if (text.has(code)) return Errc::kUnavailable;
+  }
+  if (text.has(Code::kTryCreate) || text.has(Code::kNonExistent)) return Errc::kNotFound;
+  if (text.has(Code::kAlreadyExists)) return Errc::kAlreadyExists;
+  if (text.has(Code::kOverQuota) || text.has(Code::kTooBig)) return Errc::kLimit;
+  if (text.has(Code::kLimit)) return Errc::kUnavailable;
+  if (text.has(Code::kNoPerm) || text.has(Code::kCannot) || text.has(Code::kAuthorizationFailed)) {
+    return Errc::kPermission;
+  }
+  if (sounds_passing(text.text)) return Errc::kUnavailable;
+  const std::string words = lower(text.text);
+  if (words.find("quota") != std::string::npos || words.find("too large") != std::string::npos ||
+      words.find("too big") != std::string::npos) {
+    return Errc::kLimit;
+  }
+  if (words.find("exist") != std::string::npos) {
+    return words.find("n't exist") != std::string::npos ||
+                   words.find("not exist") != std::string::npos ||
+                   words.find("nonexist") != std::string::npos ||
+                   words.find("no such") != std::string::npos
+               ? Errc::kNotFound
+               : Errc::kAlreadyExists;
+  }
+  if (words.find("permission") != std::string::npos || words.find("denied") != std::string::npos) {
+    return Errc::kPermission;
+  }
+  return Errc::kInvalid;
+}
+
+}  // namespace
+
+Error error_of(const Answer& answer, std::string_view what) {
+  return {meaning(answer),
+          fmt::format("{}: {} {}", what, imap::name_of(answer.condition), answer.text.text)};
+}
+
+Error login_error(const Answer& answer) {
+  const bool passing =
+      answer.text.has(Code::kUnavailable) || answer.text.has(Code::kLimit) ||
+      answer.text.has(Code::kThrottled) || answer.text.has(Code::kInUse) ||
+      (!answer.text.has(Code::kAuthenticationFailed) && sounds_passing(answer.text.text));
+  return {passing ? Errc::kUnavailable : Errc::kPermission,
+          fmt::format("the server refuses the login: {}", answer.text.text)};
+}
+
+bool is_passing(const Error& error) {
+  switch (error.code()) {
+    case Errc::kUnavailable:
+    case Errc::kTimeout:
+    case Errc::kClosed:
+    case Errc::kIo:
+    case Errc::kProtocol:
+    case Errc::kStale:
+    case Errc::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace upstream

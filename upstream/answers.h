@@ -1,0 +1,20 @@
+// Answers: what a NO or a BAD means for us.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "upstream/client.h"
+
+namespace upstream {
+
+/// The error that `answer` to `what` stands for. kUnavailable: passing trouble, by its code or its
+/// words (field: throttling, "Server Unavailable"); kLimit: over quota, too big; kNotFound: no such
+/// mailbox; kAlreadyExists; kPermission; kInvalid: BAD, or a NO without a known reason.
+Error error_of(const Answer& answer, std::string_view what);
+/// The same for LOGIN and AUTHENTICATE.
+Error login_error(const Answer& answer);
+/// Whether trying again later can help.
+bool is_passing(const Error& error);
+
+}  // namespace upstream

@@ -1,0 +1,59 @@
+// Demand: what readers wait for, fetched ahead of everything else on a connection of its own.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "base/event.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/account.h"
+#include "protocol/imap/search_key.h"
+#include "upstream/client.h"
+
+namespace upstream {
+
+/// Gives a connection that has logged in, or says why there is none.
+using OpenClient = std::function<Task<Result<std::unique_ptr<Client>>>()>;
+using CloseClient = std::function<Task<void>(std::unique_ptr<Client>, bool polite)>;
+
+/// Thread:   the account's loop.
+/// Lifetime: run() ends before it is destroyed.
+class Demand {
+ public:
+  Demand(Executor* executor, cache::Account* account, OpenClient open, CloseClient close);
+  ~Demand();
+
+  /// Waits until the connection has brought what was asked for, or has failed to.
+  Task<Result<>> fetch(cache::MailboxId mailbox, imap::SequenceSet uids, bool bodies,
+                       std::stop_token stop);
+  Task<Result<imap::SequenceSet>> search(cache::MailboxId mailbox, imap::SequenceSet uids,
+                                         imap::SearchKey key, std::stop_token stop);
+  /// Opens the connection before anybody asks: the first reader then saves the wait.
+  void warm_up();
+
+  /// Serves requests until `stop`.
+  Task<void> run(std::stop_token stop);
+
+ private:
+  struct Request;
+
+  Task<Result<>> submit(std::shared_ptr<Request> request, std::stop_token stop);
+  Task<void> serve_batch(std::stop_token stop);
+  Task<Result<>> perform(std::vector<std::shared_ptr<Request>> batch);
+  Task<Result<>> select(cache::MailboxId mailbox);
+
+  Executor* executor_;
+  cache::Account* account_;
+  OpenClient open_;
+  CloseClient close_;
+  std::unique_ptr<Client> client_;
+  cache::MailboxId selected_;
+  std::deque<std::shared_ptr<Request>> queue_;
+  bool warm_up_ = false;
+  Event work_;
+};
+
+}  // namespace upstream

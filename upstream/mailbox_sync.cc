@@ -1,0 +1,243 @@
+#include "upstream/mailbox_sync.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "upstream/messages.h"
+
+namespace upstream {
+namespace {
+
+std::int64_t now_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+constexpr std::size_t kMergeBatch = 5'000;
+
+class Syncing {
+ public:
+  Syncing(Client* client, cache::Account* account, cache::MailboxRef mailbox,
+          MailboxSyncOptions options)
+      : client_(client),
+        account_(account),
+        mailbox_(std::move(mailbox)),
+        options_(std::move(options)),
+        state_(mailbox_->record().upstream) {}
+
+  Task<Result<>> run() {
+    CO_TRY(selected_, co_await open());
+    if (selected_.permanent_flags) {
+      state_.accepts_keywords = selected_.permanent_flags->wildcard;
+      state_.permanent_keywords = selected_.permanent_flags->keywords;
+    }
+    if (!selected_.mailbox_id.empty()) state_.mailbox_id = selected_.mailbox_id;
+    const bool renumbered = state_.uids_known && selected_.uid_validity.is_set() &&
+                            state_.uid_validity != selected_.uid_validity;
+    if (renumbered) {
+      options_.log.warning(
+          "upstream gave the mailbox a new UIDVALIDITY: finding its messages again");
+      CO_TRY_VOID(co_await rebind_mailbox(client_, account_, mailbox_, selected_.uid_validity));
+      state_.highest_modseq = 0;
+      state_.flags_known = false;
+    }
+    if (selected_.uid_validity.is_set()) state_.uid_validity = selected_.uid_validity;
+    if (!state_.uids_known || renumbered) {
+      CO_TRY_VOID(co_await learn_all());
+    } else {
+      CO_TRY_VOID(co_await learn_changes());
+    }
+    CO_TRY_VOID(co_await audit());
+    CO_TRY_VOID(co_await finish());
+    co_return Result<>();
+  }
+
+ private:
+  Task<Result<SelectedMailbox>> open() {
+    std::optional<imap::QresyncParameter> qresync;
+    if (options_.tier->qresync && state_.uids_known && state_.highest_modseq > 0) {
+      qresync = imap::QresyncParameter{state_.uid_validity, imap::ModSeq(state_.highest_modseq),
+                                       std::nullopt, std::nullopt};
+    }
+    co_return co_await select_mailbox(client_, state_.name, options_.tier->condstore,
+                                      std::move(qresync));
+  }
+
+  // First sight: the UIDs fix ours and make the mailbox selectable; flags follow, newest first.
+  Task<Result<>> learn_all() {
+    imap::SequenceSet uids;
+    if (selected_.exists > 0) {
+      CO_TRY(uids, co_await all_uids(client_));
+    }
+    CO_TRY_VOID(co_await add_uids(uids));
+    CO_TRY_VOID(co_await remove_missing(uids));
+    state_.uids_known = true;
+    state_.uid_next = std::max(selected_.uid_next, highest(uids) + 1);
+    state_.messages = selected_.exists;
+    state_.highest_modseq = 0;
+    CO_TRY_VOID(co_await account_->set_upstream_state(mailbox_->id(), state_));
+    CO_TRY_VOID(
+        co_await fetch_facts(client_, account_, mailbox_->id(), uids, {.date_and_size = true}));
+    state_.flags_known = true;
+    co_return Result<>();
+  }
+
+  Task<Result<>> learn_changes() {
+    if (!selected_.vanished.empty()) {
+      CO_TRY_VOID(co_await remove(known_of(selected_.vanished)));
+    }
+    std::vector<cache::UpstreamMessage> changed;
+    for (const imap::FetchResponse& response : selected_.changed) {
+      std::optional<cache::UpstreamMessage> message = to_message(response);
+      // New ones are fetched below, with their date and size.
+      if (message && mailbox_->find_upstream(message->uid) != nullptr) {
+        changed.push_back(std::move(*message));
+      }
+    }
+    std::ranges::sort(changed, {}, &cache::UpstreamMessage::uid);
+    if (!changed.empty()) {
+      CO_TRY_VOID(co_await account_->merge_upstream(mailbox_->id(), std::move(changed)));
+    }
+    CO_TRY_VOID(co_await learn_new());
+    if (!state_.flags_known) {
+      imap::SequenceSet known;
+      for (const auto& [theirs, ours] : mailbox_->by_upstream()) {
+        const cache::MessageEntry* entry = std::as_const(*mailbox_).find_any(ours);
+        if (entry != nullptr && (!entry->has(cache::kHaveFlags) || !entry->has(cache::kHaveDate))) {
+          known.add(theirs);
+        }
+      }
+      CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), std::move(known),
+                                       {.date_and_size = true}));
+      state_.flags_known = true;
+    } else if (!used_qresync()) {
+      CO_TRY_VOID(co_await learn_flags());
+    }
+    co_return Result<>();
+  }
+
+  bool used_qresync() const {
+    return options_.tier->qresync && mailbox_->record().upstream.highest_modseq > 0;
+  }
+
+  Task<Result<>> learn_new() {
+    const bool surely_none = selected_.uid_next != 0 && selected_.uid_next == state_.uid_next;
+    if (surely_none || selected_.exists == 0) co_return Result<>();
+    // "n:*" always names the last message too (RFC 3501 6.4.8); a known one is only updated.
+    CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(),
+                                     imap::SequenceSet::from(std::max(state_.uid_next, 1U)),
+                                     {.date_and_size = true}));
+    co_return Result<>();
+  }
+
+  Task<Result<>> learn_flags() {
+    if (options_.tier->condstore && state_.highest_modseq > 0 && selected_.highest_modseq > 0) {
+      if (selected_.highest_modseq == state_.highest_modseq) co_return Result<>();
+      CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), imap::SequenceSet::all(),
+                                       {.changed_since = state_.highest_modseq}));
+      co_return Result<>();
+    }
+    if (!options_.sweep_flags) co_return Result<>();
+    imap::SequenceSet known;
+    for (const auto& [theirs, ours] : mailbox_->by_upstream()) known.add(theirs);
+    if (!known.empty()) {
+      CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), std::move(known), {}));
+    }
+    co_return Result<>();
+  }
+
+  // Trust, but verify: as many messages here as the server says that there are.
+  Task<Result<>> audit() {
+    if (mailbox_->by_upstream().size() == selected_.exists) co_return Result<>();
+    imap::SequenceSet uids;
+    CO_TRY(uids, co_await all_uids(client_));
+    if (used_qresync() && !known_of_all().minus(uids).empty()) {
+      // It should have told of these: it does so no more for this server.
+      options_.tier->qresync = false;
+      options_.tier->distrust = "QRESYNC missed messages that are gone";
+      options_.log.warning(
+          "QRESYNC is switched off for this server: it missed messages that are gone");
+    }
+    CO_TRY_VOID(co_await remove_missing(uids));
+    const imap::SequenceSet unknown = uids.minus(known_of_all());
+    if (!unknown.empty()) {
+      CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), unknown,
+                                       {.date_and_size = true}));
+    }
+    co_return Result<>();
+  }
+
+  Task<Result<>> finish() {
+    const std::span<const std::pair<imap::Uid, imap::Uid>> bound = mailbox_->by_upstream();
+    const std::uint32_t after_last = bound.empty() ? 1 : bound.back().first.value() + 1;
+    state_.uid_next = std::max({state_.uid_next, selected_.uid_next, after_last});
+    state_.highest_modseq = selected_.highest_modseq;
+    state_.messages = static_cast<std::uint32_t>(bound.size());
+    state_.last_good_check = now_seconds();
+    co_return co_await account_->set_upstream_state(mailbox_->id(), state_);
+  }
+
+  Task<Result<>> add_uids(imap::SequenceSet uids) {
+    std::vector<cache::UpstreamMessage> batch;
+    for (const std::uint32_t uid : uids) {
+      if (mailbox_->find_upstream(imap::Uid(uid)) != nullptr) continue;
+      cache::UpstreamMessage message;
+      message.uid = imap::Uid(uid);
+      batch.push_back(std::move(message));
+      if (batch.size() < kMergeBatch) continue;
+      CO_TRY_VOID(co_await account_->merge_upstream(mailbox_->id(), std::exchange(batch, {})));
+    }
+    if (!batch.empty()) {
+      CO_TRY_VOID(co_await account_->merge_upstream(mailbox_->id(), std::move(batch)));
+    }
+    co_return Result<>();
+  }
+
+  imap::SequenceSet known_of_all() const {
+    imap::SequenceSet known;
+    for (const auto& [theirs, ours] : mailbox_->by_upstream()) known.add(theirs);
+    return known;
+  }
+  imap::SequenceSet known_of(const imap::SequenceSet& uids) const {
+    return known_of_all().intersected(uids);
+  }
+  Task<Result<>> remove_missing(imap::SequenceSet uids) {
+    co_return co_await remove(known_of_all().minus(uids));
+  }
+  Task<Result<>> remove(imap::SequenceSet gone) {
+    if (gone.empty()) co_return Result<>();
+    std::uint64_t count = 0;
+    for (const imap::SequenceSet::Range& range : gone.ranges()) count += range.size();
+    const std::uint64_t known = mailbox_->by_upstream().size();
+    if (options_.brake && !options_.brake(mailbox_->id(), count, known)) {
+      co_return fail(Errc::kUnavailable,
+                     fmt::format("{} of {} messages seem to be gone upstream: looking again before "
+                                 "they are removed here",
+                                 count, known));
+    }
+    co_return co_await account_->vanish_upstream(mailbox_->id(), std::move(gone));
+  }
+
+  static std::uint32_t highest(const imap::SequenceSet& set) {
+    return set.ranges().empty() ? 0 : set.ranges().back().last;
+  }
+
+  Client* client_;
+  cache::Account* account_;
+  cache::MailboxRef mailbox_;
+  MailboxSyncOptions options_;
+  cache::UpstreamState state_;
+  SelectedMailbox selected_;
+};
+
+}  // namespace
+
+Task<Result<>> sync_mailbox(Client* client, cache::Account* account, cache::MailboxId mailbox,
+                            MailboxSyncOptions options) {
+  CO_TRY(cache::MailboxRef opened, co_await account->open_mailbox(mailbox));
+  Syncing syncing(client, account, std::move(opened), std::move(options));
+  co_return co_await syncing.run();
+}
+
+}  // namespace upstream

@@ -1,0 +1,49 @@
+// MailboxSync: makes one mailbox of the cache equal to upstream's, by the best means there is.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/account.h"
+#include "upstream/client.h"
+#include "upstream/select.h"
+
+namespace upstream {
+
+/// What is believed of the server; set back when it lies.
+struct Tier {
+  bool qresync = false;
+  bool condstore = false;
+  std::string distrust;  // why one of them is off, for status
+  std::string name() const {
+    std::string best = qresync ? "QRESYNC" : condstore ? "CONDSTORE" : "plain";
+    return distrust.empty() ? best : best + " (" + distrust + ")";
+  }
+};
+
+/// Asked before the loss of many messages is believed: true when a second look, over another
+/// connection, has seen the same. `gone` of `known` messages would go.
+using Brake =
+    std::function<bool(cache::MailboxId mailbox, std::uint64_t gone, std::uint64_t known)>;
+
+struct MailboxSyncOptions {
+  Tier* tier = nullptr;
+  Brake brake;
+  bool sweep_flags = false;  // plain tier: look at all flags, not only for new messages
+  Log log;
+};
+
+/// Selects `mailbox` on `client` and brings the cache in step. On success its UpstreamState is
+/// known good as of now. Errors: as Client::run; kNotFound when it is gone upstream; kUnavailable
+/// when the brake holds.
+Task<Result<>> sync_mailbox(Client* client, cache::Account* account, cache::MailboxId mailbox,
+                            MailboxSyncOptions options);
+
+/// Finds the messages of a mailbox whose UIDVALIDITY changed again, by what they are.
+Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::MailboxRef mailbox,
+                              imap::UidValidity validity);
+
+}  // namespace upstream

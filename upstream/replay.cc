@@ -1,0 +1,682 @@
+#include "upstream/replay.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "upstream/answers.h"
+#include "upstream/messages.h"
+#include "upstream/replay_flags.h"
+#include "upstream/select.h"
+
+namespace upstream {
+namespace {
+
+using cache::JournalEntry;
+using cache::JournalSeq;
+using imap::Capability;
+
+constexpr std::size_t kFlagEntries = 10'000;  // coalesced into one go
+constexpr std::uint32_t kMaxAttempts = 20;    // of passing trouble, before the operator is asked
+constexpr std::int64_t kMaxDelaySeconds = 3'600;
+
+std::int64_t now_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// What a creating entry looks for after a cut.
+struct Sought {
+  imap::Uid uid;  // ours, in the destination
+  cache::Digest digest;
+};
+
+class Replaying {
+ public:
+  Replaying(Client* client, cache::Account* account, ReplayOptions options)
+      : client_(client), account_(account), options_(std::move(options)) {}
+
+  Task<Result<ReplayOutcome>> run() {
+    while (const JournalEntry* next = next_entry()) {
+      CO_TRY_VOID(co_await dispatch(next->seq));
+    }
+    co_return outcome_;
+  }
+
+ private:
+  // The first entry that may be done now. What a mailbox waits for blocks what comes behind it.
+  const JournalEntry* next_entry() {
+    std::set<cache::MailboxId> blocked = blocked_;
+    const std::int64_t now = now_seconds();
+    for (const auto& [seq, entry] : account_->journal()) {
+      if (entry.state == cache::JournalState::kParked) continue;
+      const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
+      const bool waits = entry.next_try > now || done_.contains(seq);
+      const bool behind = std::ranges::any_of(
+          touched, [&blocked](cache::MailboxId id) { return blocked.contains(id); });
+      if (waits || behind) {
+        if (waits && !done_.contains(seq)) note_next_try(entry.next_try);
+        blocked.insert(touched.begin(), touched.end());
+        continue;
+      }
+      return &entry;
+    }
+    return nullptr;
+  }
+
+  void note_next_try(std::int64_t when) {
+    if (outcome_.next_try == 0 || when < outcome_.next_try) outcome_.next_try = when;
+  }
+
+  static std::vector<cache::MailboxId> mailboxes_of(const cache::JournalOp& op) {
+    if (const auto* copy = std::get_if<cache::JournalCopy>(&op)) return {copy->from, copy->to};
+    const cache::MailboxId id = cache::mailbox_of(op);
+    return id ? std::vector{id} : std::vector<cache::MailboxId>{};
+  }
+
+  Task<Result<>> dispatch(JournalSeq seq) {
+    const JournalEntry entry = account_->journal().at(seq);  // a copy: it may go while we wait
+    const auto visit = [&](const auto& op) { return perform(entry, op); };
+    co_return co_await std::visit(visit, entry.op);
+  }
+
+  // ---- How an entry ends ----
+
+  Task<Result<>> done(std::vector<JournalSeq> entries,
+                      std::optional<cache::ReplayedUids> created = std::nullopt) {
+    Result<> stored = co_await account_->replayed(entries, std::move(created));
+    // A disk that is full now: upstream has it all the same, and the next try will find it there.
+    if (!stored) {
+      done_.insert(entries.begin(), entries.end());
+      options_.log.error("the journal cannot be written: {}", stored.error().text());
+    }
+    co_return Result<>();
+  }
+
+  // A NO, or something on our side. A connection that is gone goes up instead.
+  Task<Result<>> refused(std::vector<JournalSeq> entries, Error error) {
+    if (!client_->is_alive()) co_return fail(std::move(error));
+    std::uint32_t attempts = 0;
+    for (const JournalSeq seq : entries) {
+      const auto found = account_->journal().find(seq);
+      if (found == account_->journal().end()) continue;
+      attempts = std::max(attempts, found->second.attempts);
+      for (const cache::MailboxId id : mailboxes_of(found->second.op)) blocked_.insert(id);
+    }
+    const bool full = error.code() == Errc::kLimit;  // over quota: somebody will make room
+    if ((is_passing(error) || full) && attempts < kMaxAttempts) {
+      const std::int64_t delay =
+          std::min<std::int64_t>(kMaxDelaySeconds, std::int64_t{5} << std::min(attempts, 12U));
+      options_.log.warning("a write is retried in {} s: {}", delay, error.text());
+      const std::int64_t when = now_seconds() + delay;
+      note_next_try(when);
+      (void)co_await account_->retry_later(entries, error.text(), when);
+    } else {
+      options_.log.error("a write was refused for good: {}", error.text());
+      (void)co_await account_->park(entries, error.text());
+    }
+    for (const JournalSeq seq : entries) done_.insert(seq);
+    co_return Result<>();
+  }
+
+  // Selects the mailbox unless it is selected already. Its raw name is empty while it is not there.
+  Task<Result<>> select(cache::MailboxId id) {
+    if (selected_ == id) co_return Result<>();
+    const cache::MailboxRecord* record = account_->find_mailbox(id);
+    if (record == nullptr || record->upstream.name.empty()) {
+      co_return fail(Errc::kNotFound, "the mailbox is not there upstream");
+    }
+    selected_ = {};
+    CO_TRY(selected_state_,
+           co_await select_mailbox(client_, record->upstream.name,
+                                   client_->has(Capability::kCondstore), std::nullopt));
+    const imap::UidValidity known = record->upstream.uid_validity;
+    if (known.is_set() && selected_state_.uid_validity.is_set() &&
+        known != selected_state_.uid_validity) {
+      // Its UIDs mean other messages now: nothing is done before they have been found again.
+      co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+    }
+    selected_ = id;
+    co_return Result<>();
+  }
+
+  imap::FlagList permitted(const imap::FlagList& flags, const cache::MailboxRecord& record) const {
+    imap::FlagList kept;
+    kept.system = flags.system;
+    for (const std::string& keyword : flags.keywords) {
+      const auto& permanent = record.upstream.permanent_keywords;
+      if (record.upstream.accepts_keywords ||
+          std::ranges::find(permanent, keyword) != permanent.end()) {
+        kept.add_keyword(keyword);
+      }
+    }
+    return kept;
+  }
+
+  // ---- Flags ----
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalFlags first) {
+    std::vector<JournalSeq> entries;
+    std::vector<cache::JournalFlags> changes;
+    for (const auto& [seq, other] : account_->journal()) {
+      if (seq < entry.seq || other.state == cache::JournalState::kParked) continue;
+      if (entries.size() == kFlagEntries) break;
+      const auto* flags = std::get_if<cache::JournalFlags>(&other.op);
+      if (flags != nullptr && flags->mailbox == first.mailbox && !done_.contains(seq)) {
+        entries.push_back(seq);
+        changes.push_back(*flags);
+        continue;
+      }
+      // Anything else on this mailbox keeps the order.
+      const std::vector<cache::MailboxId> touched = mailboxes_of(other.op);
+      if (std::ranges::find(touched, first.mailbox) != touched.end()) break;
+    }
+    if (const Result<> ready = co_await select(first.mailbox); !ready) {
+      co_return co_await refused(std::move(entries), ready.error());
+    }
+    CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(first.mailbox));
+    std::vector<const cache::JournalFlags*> pointers;
+    for (const cache::JournalFlags& change : changes) pointers.push_back(&change);
+    std::deque<std::optional<Result<Answer>>> answers;
+    TaskGroup together(client_->connection().loop());
+    for (const CoalescedStore& store : coalesce_flags(pointers)) {
+      imap::StoreCommand command;
+      command.uid = true;
+      command.mode = store.add ? imap::StoreCommand::Mode::kAdd : imap::StoreCommand::Mode::kRemove;
+      command.silent = true;
+      command.flags = permitted(store.flags, mailbox->record());
+      if (command.flags.empty()) continue;
+      for (imap::SequenceSet& part : split(upstream_uids(*mailbox, store.uids), 100'000)) {
+        command.set = std::move(part);
+        together.spawn(run_into(command, &answers.emplace_back()));
+      }
+    }
+    co_await together.close();
+    for (const auto& answer : answers) {
+      if (!*answer) co_return fail(answer->error());
+      if (!(*answer)->ok()) {
+        co_return co_await refused(std::move(entries), error_of(**answer, "STORE"));
+      }
+    }
+    co_return co_await done(std::move(entries));
+  }
+
+  Task<void> run_into(imap::Command command, std::optional<Result<Answer>>* answer) {
+    answer->emplace(co_await client_->run(std::move(command)));
+  }
+
+  // ---- Messages that come to be upstream ----
+
+  // Notes durably where the messages will appear, before they are sent.
+  Task<Result<>> note_in_flight(JournalSeq seq, const cache::MailboxRecord* to) {
+    imap::StatusCommand command;
+    command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
+    command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};
+    cache::InFlight note;
+    Exchange exchange;
+    exchange.on_response = [&note](imap::Response& response) {
+      const auto* status = std::get_if<imap::StatusResponse>(&response);
+      if (status == nullptr) return false;
+      if (status->items.uid_next) note.uid_next = *status->items.uid_next;
+      if (status->items.uid_validity) note.uid_validity = *status->items.uid_validity;
+      return true;
+    };
+    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+    if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+    if (!note.uid_next.is_set()) note.uid_next = imap::Uid(std::max(1U, to->upstream.uid_next));
+    if (!note.uid_validity.is_set()) note.uid_validity = to->upstream.uid_validity;
+    co_return co_await account_->mark_in_flight({seq}, note);
+  }
+
+  // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet.
+  Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
+                                                 std::vector<Sought> sought) {
+    selected_ = {};  // what is new there must be seen
+    CO_TRY_VOID(co_await select(to));
+    cache::ReplayedUids found;
+    found.uid_validity = selected_state_.uid_validity;
+    if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
+      co_return found;
+    }
+    CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(to));
+    imap::FetchCommand command;
+    command.uid = true;
+    command.set = imap::SequenceSet::from(std::max(1U, note.uid_next.value()));
+    command.items = {{imap::FetchKind::kUid}, {imap::FetchKind::kRfc822Size}};
+    imap::Section header;
+    header.text = imap::SectionText::kHeader;
+    command.items.push_back(imap::FetchItem::body(header, true));
+    struct Candidate {
+      imap::Uid uid;
+      cache::Digest digest;
+    };
+    std::vector<Candidate> candidates;
+    Exchange exchange;
+    exchange.on_response = [&](imap::Response& response) {
+      auto* fetched = std::get_if<imap::FetchResponse>(&response);
+      if (fetched == nullptr) return false;
+      if (!fetched->uid || fetched->uid->value() < note.uid_next.value()) return true;
+      if (mailbox->find_upstream(*fetched->uid) != nullptr) return true;
+      for (const imap::FetchedData& data : fetched->data) {
+        candidates.push_back(
+            {*fetched->uid, cache::digest_of(data.bytes, fetched->size_bytes.value_or(0))});
+      }
+      return true;
+    };
+    if (selected_state_.exists > 0) {
+      CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+      if (!answer.ok()) co_return fail(error_of(answer, "FETCH"));
+    }
+    std::ranges::sort(candidates, {}, &Candidate::uid);
+    std::set<imap::Uid> taken;
+    for (const Sought& one : sought) {
+      for (const Candidate& candidate : candidates) {
+        const bool same = candidate.digest.message_id == one.digest.message_id &&
+                          std::ranges::equal(candidate.digest.header_hash, one.digest.header_hash);
+        if (!same || taken.contains(candidate.uid)) continue;
+        taken.insert(candidate.uid);
+        found.uids.emplace_back(one.uid, candidate.uid);
+        break;
+      }
+    }
+    co_return found;
+  }
+
+  Task<Result<cache::Digest>> digest_of(cache::MessageId message) {
+    co_return co_await run_blocking(account_->executor(), [reader = account_->reader(), message] {
+      return reader.digest(message);
+    });
+  }
+
+  struct Appended {
+    std::optional<Error> refusal;
+    std::optional<imap::AppendUidCode> code;
+  };
+  // Sends one message from the cache.
+  Task<Result<Appended>> send_message(cache::MailboxId to, cache::MessageId message,
+                                      imap::FlagList flags, std::int64_t date, std::int16_t zone) {
+    const cache::MailboxRecord* record = account_->find_mailbox(to);
+    const Result<cache::Digest> digest = co_await digest_of(message);
+    if (!digest) co_return Appended{digest.error(), std::nullopt};
+    imap::AppendCommand command;
+    command.mailbox = imap::MailboxName::from_server(record->upstream.name, false);
+    imap::AppendMessage one;
+    one.flags = permitted(flags, *record);
+    one.internal_date = imap::DateTime{std::chrono::sys_seconds(std::chrono::seconds(date)),
+                                       std::chrono::minutes(zone)};
+    one.size_bytes = digest->size;
+    one.streamed = 0;
+    command.messages.push_back(std::move(one));
+    Exchange exchange;
+    exchange.message = [this, message](std::uint64_t offset, std::uint64_t length) {
+      return read_message(message, offset, length);
+    };
+    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+    if (!answer.ok()) co_return Appended{error_of(answer, "APPEND"), std::nullopt};
+    Appended appended;
+    if (const auto* code = answer.text.find<imap::AppendUidCode>()) appended.code = *code;
+    co_return appended;
+  }
+  Task<Result<std::string>> read_message(cache::MessageId message, std::uint64_t offset,
+                                         std::uint64_t length) {
+    co_return co_await run_blocking(
+        account_->executor(),
+        [reader = account_->reader(), message, offset, length]() -> Result<std::string> {
+          std::string bytes;
+          TRY_VOID(reader.body(message, offset, length, &bytes));
+          return bytes;
+        });
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalAppend op) {
+    const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+    if (record == nullptr || record->upstream.name.empty()) {
+      co_return co_await refused({entry.seq},
+                                 Error(Errc::kNotFound, "the mailbox is not there upstream"));
+    }
+    const Result<cache::Digest> digest = co_await digest_of(op.message);
+    if (!digest) co_return co_await refused({entry.seq}, digest.error());
+    const std::vector<Sought> sought = {{op.uid, *digest}};
+    if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
+      Result<cache::ReplayedUids> found =
+          co_await find_created(op.mailbox, *entry.in_flight, sought);
+      if (!found) co_return co_await refused({entry.seq}, found.error());
+      if (!found->uids.empty()) {
+        options_.log.info("a message that was under way is there: it is not sent again");
+        co_return co_await done({entry.seq}, std::move(*found));
+      }
+    }
+    record = account_->find_mailbox(op.mailbox);
+    if (record == nullptr) co_return Result<>();
+    if (const Result<> noted = co_await note_in_flight(entry.seq, record); !noted) {
+      co_return co_await refused({entry.seq}, noted.error());
+    }
+    std::int64_t date = entry.created;
+    std::int16_t zone = 0;
+    {
+      CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
+      if (const cache::MessageEntry* row = std::as_const(*mailbox).find_any(op.uid)) {
+        date = row->internal_date;
+        zone = row->date_zone;
+      }
+    }
+    CO_TRY(const Appended appended,
+           co_await send_message(op.mailbox, op.message, op.flags, date, zone));
+    if (appended.refusal) co_return co_await refused({entry.seq}, *appended.refusal);
+    cache::ReplayedUids created;
+    if (appended.code && !appended.code->uids.empty()) {
+      created.uid_validity = appended.code->uid_validity;
+      created.uids.emplace_back(op.uid, imap::Uid(*appended.code->uids.begin()));
+      co_return co_await done({entry.seq}, std::move(created));
+    }
+    // Without UIDPLUS: looked up in the destination.
+    const cache::InFlight note =
+        account_->journal().at(entry.seq).in_flight.value_or(cache::InFlight());
+    Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, note, sought);
+    if (!found) co_return co_await refused({entry.seq}, found.error());
+    co_return co_await done({entry.seq}, std::move(*found));
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalCopy op) {
+    const cache::MailboxRecord* to = account_->find_mailbox(op.to);
+    if (to == nullptr || to->upstream.name.empty()) {
+      co_return co_await refused({entry.seq},
+                                 Error(Errc::kNotFound, "the destination is not there upstream"));
+    }
+    CO_TRY(const cache::MailboxRef source, co_await account_->open_mailbox(op.from));
+    CO_TRY(const cache::MailboxRef destination, co_await account_->open_mailbox(op.to));
+
+    // What was under way when a connection broke may have arrived.
+    std::map<imap::Uid, imap::Uid> arrived;  // ours, upstream's
+    cache::ReplayedUids created;
+    if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
+      std::vector<Sought> sought;
+      for (const auto& [from, into] : op.uids) {
+        const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
+        if (row == nullptr) continue;
+        const Result<cache::Digest> digest = co_await digest_of(row->message);
+        if (digest) sought.push_back({into, *digest});
+      }
+      Result<cache::ReplayedUids> found =
+          co_await find_created(op.to, *entry.in_flight, std::move(sought));
+      if (!found) co_return co_await refused({entry.seq}, found.error());
+      created = std::move(*found);
+      arrived.insert(created.uids.begin(), created.uids.end());
+    }
+
+    std::vector<imap::Uid> wanted;           // upstream's, in the source
+    std::map<imap::Uid, imap::Uid> into_of;  // upstream's in the source, ours in the destination
+    std::vector<imap::Uid> moved_already;    // upstream's in the source: to be removed there
+    std::vector<imap::Uid> without_source;   // ours in the destination
+    for (const auto& [from, into] : op.uids) {
+      const cache::MessageEntry* row = std::as_const(*source).find_any(from);
+      const bool has_source = row != nullptr && row->upstream_uid.is_set();
+      if (arrived.contains(into)) {
+        if (has_source) moved_already.push_back(row->upstream_uid);
+      } else if (has_source) {
+        wanted.push_back(row->upstream_uid);
+        into_of[row->upstream_uid] = into;
+      } else {
+        without_source.push_back(into);
+      }
+    }
+    to = account_->find_mailbox(op.to);
+    if (const Result<> noted = co_await note_in_flight(entry.seq, to); !noted) {
+      co_return co_await refused({entry.seq}, noted.error());
+    }
+    if (!wanted.empty()) {
+      if (const Result<> ready = co_await select(op.from); !ready) {
+        co_return co_await refused({entry.seq}, ready.error());
+      }
+      std::ranges::sort(wanted);
+      Result<std::optional<imap::CopyUidCode>> code = co_await transfer(op, wanted);
+      if (!code) co_return co_await refused({entry.seq}, code.error());
+      if (*code) {
+        const auto pairs = (*code)->pairs();
+        if (pairs) {
+          created.uid_validity = (*code)->uid_validity;
+          for (const auto& [theirs, there] : *pairs) {
+            const auto into = into_of.find(theirs);
+            if (into == into_of.end()) continue;
+            created.uids.emplace_back(into->second, there);
+            into_of.erase(into);
+          }
+          // Gone upstream before they could be copied.
+          for (const auto& [theirs, into] : into_of) without_source.push_back(into);
+        }
+      } else {
+        std::vector<Sought> sought;
+        for (const auto& [theirs, into] : into_of) {
+          const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
+          if (row == nullptr) continue;
+          const Result<cache::Digest> digest = co_await digest_of(row->message);
+          if (digest) sought.push_back({into, *digest});
+        }
+        const auto now = account_->journal().find(entry.seq);
+        const cache::InFlight note = now == account_->journal().end()
+                                         ? cache::InFlight()
+                                         : now->second.in_flight.value_or(cache::InFlight());
+        Result<cache::ReplayedUids> found = co_await find_created(op.to, note, std::move(sought));
+        if (!found) co_return co_await refused({entry.seq}, found.error());
+        created.uid_validity = found->uid_validity;
+        created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
+      }
+    }
+    if (op.move && !moved_already.empty()) {
+      if (const Result<> ready = co_await select(op.from); !ready) {
+        co_return co_await refused({entry.seq}, ready.error());
+      }
+      std::ranges::sort(moved_already);
+      CO_TRY_VOID(co_await remove(std::move(moved_already)));
+    }
+    // Those whose source is gone are sent from the cache, if their bytes are here.
+    for (const imap::Uid into : without_source) {
+      const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
+      if (row == nullptr || !row->has(cache::kHaveBody)) continue;
+      imap::FlagList flags;
+      flags.system = row->visible.system;
+      CO_TRY(const Appended appended, co_await send_message(op.to, row->message, std::move(flags),
+                                                            row->internal_date, row->date_zone));
+      if (appended.code && !appended.code->uids.empty()) {
+        created.uid_validity = appended.code->uid_validity;
+        created.uids.emplace_back(into, imap::Uid(*appended.code->uids.begin()));
+      }
+    }
+    std::ranges::sort(created.uids);
+    co_return co_await done({entry.seq}, std::move(created));
+  }
+
+  // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it.
+  Task<Result<std::optional<imap::CopyUidCode>>> transfer(const cache::JournalCopy& op,
+                                                          std::vector<imap::Uid> uids) {
+    const cache::MailboxRecord* to = account_->find_mailbox(op.to);
+    const imap::SequenceSet set = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
+    const imap::MailboxName name = imap::MailboxName::from_server(to->upstream.name, false);
+    std::optional<imap::CopyUidCode> code;
+    Exchange exchange;
+    exchange.on_response = [&code](imap::Response& response) {
+      // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
+      const auto* condition = std::get_if<imap::ConditionResponse>(&response);
+      if (condition == nullptr) return false;
+      if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
+      return true;
+    };
+    const bool move = op.move && client_->has(Capability::kMove);
+    imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, name})
+                                 : imap::Command(imap::CopyCommand{true, set, name});
+    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+    if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
+    if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
+    if (op.move && !move) CO_TRY_VOID(co_await remove(std::move(uids)));
+    co_return code;
+  }
+
+  // Removes just these from the selected mailbox.
+  Task<Result<>> remove(std::vector<imap::Uid> uids) {
+    const imap::SequenceSet set = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
+    imap::FlagList deleted;
+    deleted.system.add(imap::SystemFlag::kDeleted);
+    const auto store = [&deleted](imap::SequenceSet which, bool add) {
+      imap::StoreCommand command;
+      command.uid = true;
+      command.set = std::move(which);
+      command.mode = add ? imap::StoreCommand::Mode::kAdd : imap::StoreCommand::Mode::kRemove;
+      command.silent = true;
+      command.flags = deleted;
+      return command;
+    };
+    if (client_->has(Capability::kUidPlus)) {
+      std::optional<Result<Answer>> stored;
+      std::optional<Result<Answer>> expunged;
+      TaskGroup together(client_->connection().loop());
+      together.spawn(run_into(store(set, true), &stored));
+      together.spawn(run_into(imap::ExpungeCommand{set}, &expunged));
+      co_await together.close();
+      if (!*stored) co_return fail(stored->error());
+      if (!*expunged) co_return fail(expunged->error());
+      if (!(*stored)->ok()) co_return fail(error_of(**stored, "STORE"));
+      if (!(*expunged)->ok()) co_return fail(error_of(**expunged, "EXPUNGE"));
+      co_return Result<>();
+    }
+    // EXPUNGE takes all that are \Deleted: those of others lose the flag for as long as it runs.
+    imap::SearchCommand search;
+    search.uid = true;
+    search.key.kind = imap::SearchKind::kDeleted;
+    imap::SequenceSet others;
+    Exchange exchange;
+    exchange.on_response = [&others](imap::Response& response) {
+      const auto* found = std::get_if<imap::SearchResponse>(&response);
+      if (found == nullptr) return false;
+      for (const std::uint32_t uid : found->numbers) others.add(uid);
+      return true;
+    };
+    CO_TRY(const Answer searched, co_await client_->run(std::move(search), std::move(exchange)));
+    if (!searched.ok()) co_return fail(error_of(searched, "SEARCH"));
+    others = others.minus(set);
+    const auto run_ok = [this](imap::Command command) -> Task<Result<>> {
+      return expect_ok(std::move(command));
+    };
+    if (!others.empty()) CO_TRY_VOID(co_await run_ok(store(others, false)));
+    CO_TRY_VOID(co_await run_ok(store(set, true)));
+    CO_TRY_VOID(co_await run_ok(imap::ExpungeCommand{}));
+    if (!others.empty()) CO_TRY_VOID(co_await run_ok(store(others, true)));
+    co_return Result<>();
+  }
+
+  Task<Result<>> expect_ok(imap::Command command) {
+    const std::string what(imap::info_of(command).name);
+    CO_TRY(const Answer answer, co_await client_->run(std::move(command)));
+    if (!answer.ok()) co_return fail(error_of(answer, what));
+    co_return Result<>();
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalExpunge op) {
+    const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+    if (record == nullptr || record->upstream.name.empty()) co_return co_await done({entry.seq});
+    if (const Result<> ready = co_await select(op.mailbox); !ready) {
+      if (ready.error().code() == Errc::kNotFound) co_return co_await done({entry.seq});
+      co_return co_await refused({entry.seq}, ready.error());
+    }
+    CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
+    std::vector<imap::Uid> uids;
+    for (const std::uint32_t uid : upstream_uids(*mailbox, op.uids)) uids.emplace_back(uid);
+    if (!uids.empty()) {
+      if (const Result<> removed = co_await remove(std::move(uids)); !removed) {
+        co_return co_await refused({entry.seq}, removed.error());
+      }
+    }
+    co_return co_await done({entry.seq});
+  }
+
+  // ---- Mailboxes ----
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalCreate op) {
+    const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+    if (record == nullptr) co_return co_await done({entry.seq});
+    const Result<imap::MailboxName> name = their_name(options_.space, record->name);
+    if (!name) co_return co_await refused({entry.seq}, name.error());
+    imap::CreateCommand command{*name};
+    if (!op.special_use.empty() && client_->has(Capability::kCreateSpecialUse)) {
+      command.special_use.push_back(op.special_use);
+    }
+    const Result<> created = co_await expect_ok(std::move(command));
+    // Both sides made the same one: it is one mailbox.
+    if (!created && created.error().code() != Errc::kAlreadyExists) {
+      co_return co_await refused({entry.seq}, created.error());
+    }
+    outcome_.folders_changed = true;
+    CO_TRY_VOID(co_await bind(op.mailbox, *name));
+    co_return co_await done({entry.seq});
+  }
+
+  // What was just made there has its name there from now on, so that writes in it can follow.
+  Task<Result<>> bind(cache::MailboxId mailbox, imap::MailboxName name) {
+    const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+    if (record == nullptr) co_return Result<>();
+    cache::UpstreamState state = record->upstream;
+    state.name = name.wire(false);
+    state.delimiter = options_.space.delimiter;
+    co_return co_await account_->set_upstream_state(mailbox, std::move(state));
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalDelete op) {
+    if (op.upstream_name.empty()) co_return co_await done({entry.seq});
+    selected_ = {};
+    const Result<> deleted = co_await expect_ok(
+        imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
+    if (!deleted && deleted.error().code() != Errc::kNotFound) {
+      co_return co_await refused({entry.seq}, deleted.error());
+    }
+    outcome_.folders_changed = true;
+    co_return co_await done({entry.seq});
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalRename op) {
+    const Result<imap::MailboxName> from = their_name(options_.space, op.from);
+    const Result<imap::MailboxName> to = their_name(options_.space, op.to);
+    if (!from) co_return co_await refused({entry.seq}, from.error());
+    if (!to) co_return co_await refused({entry.seq}, to.error());
+    selected_ = {};
+    const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
+    // It may have happened before a cut: then the old name is gone, and the list will tell.
+    if (!renamed && renamed.error().code() != Errc::kNotFound) {
+      co_return co_await refused({entry.seq}, renamed.error());
+    }
+    outcome_.folders_changed = true;
+    CO_TRY_VOID(co_await bind(op.mailbox, *to));
+    co_return co_await done({entry.seq});
+  }
+
+  Task<Result<>> perform(JournalEntry entry, cache::JournalSubscribe op) {
+    const Result<imap::MailboxName> name = their_name(options_.space, op.name);
+    if (!name) co_return co_await refused({entry.seq}, name.error());
+    imap::Command command = op.subscribed ? imap::Command(imap::SubscribeCommand{*name})
+                                          : imap::Command(imap::UnsubscribeCommand{*name});
+    const Result<> changed = co_await expect_ok(std::move(command));
+    if (!changed && is_passing(changed.error())) {
+      co_return co_await refused({entry.seq}, changed.error());
+    }
+    // A server that keeps no such subscription loses nothing by it.
+    co_return co_await done({entry.seq});
+  }
+
+  Client* client_;
+  cache::Account* account_;
+  ReplayOptions options_;
+  ReplayOutcome outcome_;
+  cache::MailboxId selected_;
+  SelectedMailbox selected_state_;
+  std::set<JournalSeq> done_;           // not to be tried again in this run
+  std::set<cache::MailboxId> blocked_;  // by what failed in this run
+};
+
+}  // namespace
+
+Task<Result<ReplayOutcome>> replay(Client* client, cache::Account* account, ReplayOptions options) {
+  Replaying replaying(client, account, std::move(options));
+  co_return co_await replaying.run();
+}
+
+}  // namespace upstream

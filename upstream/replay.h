@@ -1,0 +1,33 @@
+// Replay: what clients wrote here, done upstream.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/account.h"
+#include "upstream/client.h"
+#include "upstream/names.h"
+
+namespace upstream {
+
+struct ReplayOptions {
+  Namespace space;
+  Log log;
+};
+
+struct ReplayOutcome {
+  bool folders_changed = false;  // the folder list has to be read again
+  std::int64_t next_try = 0;     // seconds since 1970: when something that failed wants another try
+};
+
+/// Works through the journal in order, for as long as there is something that can be done now.
+/// Entries on mailboxes that an earlier entry could not change wait for it; others do not.
+/// A write that is not idempotent is noted durably before it is sent; one that was under way when a
+/// connection broke is looked for before it is sent again.
+/// Errors: as Client::run: the connection is gone. What the server refuses is no error: it is
+///         retried or parked.
+Task<Result<ReplayOutcome>> replay(Client* client, cache::Account* account, ReplayOptions options);
+
+}  // namespace upstream
