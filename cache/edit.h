@@ -46,7 +46,7 @@ class Edit {
   MessageEntry* find(imap::Uid uid);
   /// Index into Mailbox::messages().
   MessageEntry* at(std::size_t index) { return &box_->messages_[index]; }
-  MessageEntry* find_any(imap::Uid uid) { return box_->find_any(uid); }
+  MessageEntry* find_any(imap::Uid uid) { return box_->row(uid); }
 
  private:
   void updated(const MessageEntry& before, MessageEntry* entry, bool tell);

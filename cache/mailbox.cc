@@ -32,7 +32,7 @@ const MessageEntry* Mailbox::find_any(imap::Uid uid) const {
   return found != nullptr ? found : find_in(hidden_, uid);
 }
 
-MessageEntry* Mailbox::find_any(imap::Uid uid) {
+MessageEntry* Mailbox::row(imap::Uid uid) {
   MessageEntry* found = find_in(messages_, uid);
   return found != nullptr ? found : find_in(hidden_, uid);
 }

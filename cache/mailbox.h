@@ -110,7 +110,7 @@ class Mailbox {
   friend class Edit;
   friend class MailboxView;
 
-  MessageEntry* find_any(imap::Uid uid);
+  MessageEntry* row(imap::Uid uid);  // as find_any()
   /// Takes stored rows in: at opening, and again when a commit has failed.
   void load(std::vector<MessageEntry> messages, std::vector<MessageEntry> hidden);
   void bind(imap::Uid upstream_uid, imap::Uid uid);
