@@ -53,9 +53,9 @@ struct AppendStart {
   std::size_t message_index = 0;  // above 0 in a MULTIAPPEND (RFC 3502)
 };
 
-/// Looks at a frame up to and with the header of its last literal (Framer::partial_text()): the
+/// Looks at a frame up to and with the header of its last literal (Framer::partial_frame()): the
 /// APPEND whose message the literal is, or nothing when it is another literal, of a mailbox name,
-/// say. `streamed`: the earlier literals of the frame that were streamed.
+/// say.
 std::optional<AppendStart> find_append_start(const Frame& partial,
                                              const CommandOptions& options = {});
 

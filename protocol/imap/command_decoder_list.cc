@@ -10,7 +10,8 @@ namespace {
 
 // A pattern or a reference need not be a whole name, so a broken one is no error: it matches
 // nothing.
-std::string pattern_to_utf8(std::string_view wire, const Lexer& lexer) {
+Result<std::string> pattern_to_utf8(std::string_view wire, const Lexer& lexer) {
+  if (wire.size() > 4 * MailboxName::kMaxBytes) return fail(Errc::kLimit, "pattern too long");
   if (lexer.options().utf8 && is_valid_utf8(wire)) return std::string(wire);
   return decode_utf7_tolerant(wire);
 }

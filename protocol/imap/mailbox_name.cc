@@ -34,6 +34,8 @@ MailboxName MailboxName::inbox() {
 }
 
 Result<MailboxName> MailboxName::from_client(std::string_view wire, bool utf8) {
+  // Modified UTF-7 is never four times as long as UTF-8, so this cannot fit.
+  if (wire.size() > 4 * kMaxBytes) return fail(Errc::kLimit, "mailbox name too long");
   // RFC 6855 3: with UTF8=ACCEPT names are UTF-8 and "&" is nothing special.
   if (utf8) return make(wire);
   TRY(const std::string decoded, decode_utf7(wire));
@@ -66,19 +68,23 @@ bool matches_list_pattern(std::string_view pattern, std::string_view name, char 
   std::vector<char> reached(name.size() + 1, 0);
   reached[0] = 1;
   for (const char p : pattern) {
+    bool some = false;
     if (p == '*' || p == '%') {
       bool open = false;
       for (std::size_t i = 0; i <= name.size(); ++i) {
         if (i > 0 && p == '%' && name[i - 1] == separator) open = false;
         open = open || reached[i] != 0;
         reached[i] = open ? 1 : 0;
+        some = some || open;
       }
     } else {
       for (std::size_t i = name.size(); i > 0; --i) {
         reached[i] = reached[i - 1] != 0 && name[i - 1] == p ? 1 : 0;
+        some = some || reached[i] != 0;
       }
       reached[0] = 0;
     }
+    if (!some) return false;
   }
   return reached[name.size()] != 0;
 }

@@ -100,7 +100,7 @@ class Session {
   }
 
   void take_literal() {
-    const auto append = find_append_start({framer_.partial_text(), {}}, options_);
+    const auto append = find_append_start(framer_.partial_frame(), options_);
     if (framer_.literal().size_bytes > 4'000) {
       framer_.refuse(Error(Errc::kLimit, "too large"));
     } else if (streams_ && append) {

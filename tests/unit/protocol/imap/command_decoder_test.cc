@@ -125,6 +125,7 @@ const Case kCases[] = {
     {"ListUnknownReturn", "LIST \"\" % RETURN (MYRIGHTS)", false, ""},
     {"ListUnknownSelection", "LIST (FOO) \"\" %", false, ""},
     {"ListTooMany", "LIST \"\" (" + long_list("a ", 100) + "a)", false, ""},
+    {"ListTooLong", "LIST \"\" " + std::string(4'001, '*'), false, ""},
     {"ListOne", "LIST \"\"", false, ""},
     {"Lsub", "LSUB \"\" *", true, "LSUB \"\" \"*\""},
     {"LsubReturn", "LSUB \"\" * RETURN ()", false, ""},

@@ -22,6 +22,7 @@ TEST(MailboxNameTest, RefusesWhatIsNoName) {
   EXPECT_FALSE(MailboxName::make("\xff"));
   EXPECT_EQ(MailboxName::make(std::string(1'001, 'a')).error().code(), Errc::kLimit);
   EXPECT_TRUE(MailboxName::make(std::string(1'000, 'a')));
+  EXPECT_EQ(MailboxName::from_client(std::string(60'000, '&'), false).error().code(), Errc::kLimit);
 }
 
 TEST(MailboxNameTest, ClientsMustWriteTheOneForm) {
