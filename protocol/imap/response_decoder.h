@@ -10,12 +10,13 @@
 
 namespace imap {
 
-/// Limits on what one response may hold. One that goes beyond is an UnknownResponse: half of a list
-/// of UIDs would be taken for all of it.
+/// Limits on what one response may hold.
 struct ResponseLimits {
+  // Beyond these it is an UnknownResponse: half of a set of UIDs would be taken for all of it.
   std::size_t numbers = 10'000'000;    // of a SEARCH
-  std::size_t set_ranges = 1'000'000;  // of an ESEARCH, a VANISHED and the codes with sets
-  std::size_t items = 10'000;  // capabilities, flags, namespaces, ID fields, sections, labels
+  std::size_t set_ranges = 1'000'000;  // of an ESEARCH and a VANISHED
+  // Beyond this the rest is left out: capabilities, flags, namespaces, ID fields, sections, labels.
+  std::size_t items = 10'000;
 };
 
 /// Decodes what a server sends, tolerantly: what is broken costs the item that it is in, at worst

@@ -10,6 +10,9 @@
 namespace imap {
 namespace {
 
+// How many values a tree keeps room for between two responses.
+constexpr std::size_t kKeptValues = 16'384;
+
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 constexpr bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' ' && c != '\n'; }
 constexpr bool ends_atom(char c) {
@@ -103,7 +106,7 @@ class ValueTree::Scanner {
   bool is_separator(std::size_t position) const {
     if (position >= text_.size()) return true;
     const char c = text_[position];
-    return c == ' ' || c == '(' || c == ')' || is_line_end(c);
+    return is_blank(c) || c == '(' || c == ')' || is_line_end(c);
   }
 
   // The same where quotes inside of strings may lack their backslash: what comes next has to look
@@ -111,7 +114,7 @@ class ValueTree::Scanner {
   bool is_likely_separator(std::size_t position) const {
     if (position >= text_.size()) return true;
     if (text_[position] == ')' || is_line_end(text_[position])) return true;
-    if (text_[position] != ' ') return false;
+    if (!is_blank(text_[position])) return false;
     if (++position >= text_.size()) return true;
     const char c = text_[position];
     return c == '"' || c == '(' || c == ')' || c == '{' || (c >= '0' && c <= '9') ||
@@ -292,6 +295,9 @@ void ValueTree::parse(const Frame& frame, std::size_t begin) { parse(frame, begi
 void ValueTree::parse_partial(const Frame& frame, std::size_t begin) { parse(frame, begin, true); }
 
 void ValueTree::parse(const Frame& frame, std::size_t begin, bool partial) {
+  // One huge response must not keep its memory for the life of a connection.
+  if (nodes_.capacity() > kKeptValues) nodes_ = {};
+  if (open_.capacity() > kKeptValues) open_ = {};
   frame_ = frame;
   CHECK(begin <= frame.text.size());
   // Offsets have 32 bits; a frame is never that long.
