@@ -119,7 +119,7 @@ class Connection {
   ///         kProtocol when the handshake fails otherwise; kTimeout for the whole of it; kInvalid
   ///         when there is TLS or compression already. After any other error the connection is
   ///         closed, since nobody knows where in the stream it is.
-  /// REQUIRES: no other wait.
+  /// REQUIRES: no fill is being awaited.
   Task<Result<>> start_tls(ClientTls tls, std::string host, Milliseconds deadline,
                            std::stop_token stop = {});
   /// The same as the server side: for STARTTLS after our OK was written.

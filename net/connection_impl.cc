@@ -201,6 +201,7 @@ Task<Result<>> Connection::Impl::start_tls(Self self, Result<std::unique_ptr<Tls
   if (self->transport->tls || self->transport->deflate) {
     co_return fail(Errc::kInvalid, "TLS cannot start over TLS or compression");
   }
+  CHECK(self->input_waits_.empty());  // a fill would take the handshake's bytes
   Result<> done = co_await drain(self, 0, limit, deadline, stop);
   if (done && !self->usable()) done = closed_by_us();
   if (done) {

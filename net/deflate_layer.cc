@@ -53,16 +53,15 @@ Result<> DeflateLayer::inflate(std::size_t limit, std::string* plain) {
   stream.next_in = bytes(pending_.data());
   stream.avail_in = static_cast<uInt>(pending_.size());
   const std::size_t end = plain->size() + limit;
+  // By way of the stack, so that a short command does not leave a large buffer behind.
+  char piece[kStep];
   int rc = ended_ ? Z_STREAM_END : Z_OK;
   while (rc == Z_OK && plain->size() < end) {
-    const std::size_t before = plain->size();
-    const std::size_t room = std::min(kStep, end - before);
-    plain->resize_and_overwrite(before + room, [&](char* data, std::size_t) {
-      stream.next_out = bytes(data + before);
-      stream.avail_out = static_cast<uInt>(room);
-      rc = ::inflate(&stream, Z_SYNC_FLUSH);
-      return before + room - stream.avail_out;
-    });
+    const std::size_t room = std::min(sizeof(piece), end - plain->size());
+    stream.next_out = bytes(piece);
+    stream.avail_out = static_cast<uInt>(room);
+    rc = ::inflate(&stream, Z_SYNC_FLUSH);
+    plain->append(piece, room - stream.avail_out);
     if (stream.avail_in == 0 && stream.avail_out != 0) break;
   }
   if (stream.avail_in == 0) {

@@ -181,14 +181,14 @@ Result<> TlsLayer::decrypt(std::string_view cipher, std::string* plain, std::str
   if (failed_) return fail(Errc::kProtocol, "TLS has failed before");
   io_ = {cipher, wire};
   ERR_clear_error();
+  if (cipher.size() > kRecordBytes) plain->reserve(plain->size() + cipher.size());
+  // By way of the stack, so that a short command does not leave a buffer of 16 KiB behind.
+  char record[kRecordBytes];
   int rc = 1;
   while (rc == 1) {
-    const std::size_t before = plain->size();
-    plain->resize_and_overwrite(before + kRecordBytes, [&](char* data, std::size_t) {
-      std::size_t got = 0;
-      rc = SSL_read_ex(ssl_.get(), data + before, kRecordBytes, &got);
-      return before + (rc == 1 ? got : 0);
-    });
+    std::size_t got = 0;
+    rc = SSL_read_ex(ssl_.get(), record, sizeof(record), &got);
+    if (rc == 1) plain->append(record, got);
   }
   io_ = {};
   const int code = SSL_get_error(ssl_.get(), rc);
