@@ -261,7 +261,8 @@ class ValueTree::Scanner {
   // The section belongs to the name of the item, header field names with blanks or in literals
   // included. RFC 3501 9: section.
   bool skip_section() {
-    for (std::size_t i = at_ + 1; i < text_.size() && text_[i] != '\n'; ++i) {
+    std::size_t i = std::max(at_ + 1, unbracketed_before_);
+    for (; i < text_.size() && text_[i] != '\n'; ++i) {
       if (text_[i] == ']') {
         at_ = i + 1;
         return true;
@@ -275,6 +276,7 @@ class ValueTree::Scanner {
       }
     }
     if (!mending_) return false;
+    unbracketed_before_ = i;  // no section ends before; that is not looked for again
     ++at_;
     return true;
   }
@@ -286,6 +288,7 @@ class ValueTree::Scanner {
   const bool mending_;
   std::size_t at_;
   std::size_t unclosed_before_ = 0;
+  std::size_t unbracketed_before_ = 0;
   std::size_t quote_begin_ = 1;  // what find_quote() found last; nothing yet
   std::size_t quote_ = 0;
 };

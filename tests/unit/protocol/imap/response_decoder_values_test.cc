@@ -139,7 +139,7 @@ TEST(ValueTreeTest, BrokenTextTakesLinearTime) {
   };
   ValueTree tree;
   for (const char* piece : {"\"", "\" a", "\\\"", "\"\\\" ", "\\\" ", "\"\\", "(\"", "BODY[",
-                            "BODY[\"", "{1", "\"a\"b", "\\\" )"}) {
+                            "BODY[ ", "BODY[{1}\r\n ", "BODY[\"", "{1", "\"a\"b", "\\\" )"}) {
     const std::string text = repeat(piece);
     const auto begin = std::chrono::steady_clock::now();
     tree.parse({.text = text});
