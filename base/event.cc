@@ -1,6 +1,7 @@
 #include "base/event.h"
 
 #include <algorithm>
+#include <chrono>
 
 Event::~Event() { CHECK(waiters_.empty()); }
 
@@ -21,7 +22,32 @@ void Event::set() {
   notify();
 }
 
-Task<Result<>> Event::wait(std::stop_token stop) { return wait_impl(std::nullopt, std::move(stop)); }
+void Event::arm(Executor::Clock::time_point deadline) {
+  if (alarm_ && alarm_->at <= deadline) return;
+  alarm_ = std::make_shared<Alarm>(this, deadline);  // an earlier timer finds itself replaced
+  const auto delay = std::chrono::ceil<std::chrono::milliseconds>(deadline - executor_->now());
+  executor_->post_after(delay, [weak = std::weak_ptr(alarm_)] {
+    if (const std::shared_ptr<Alarm> alarm = weak.lock()) alarm->event->ring();
+  });
+}
+
+void Event::ring() {
+  alarm_.reset();
+  const auto now = executor_->now();
+  const std::vector<WaiterPtr> waiting = waiters_;
+  for (const WaiterPtr& waiter : waiting) {
+    if (!waiter->deadline) continue;
+    if (*waiter->deadline <= now) {
+      finish(waiter, Outcome::kTimeout);
+    } else {
+      arm(*waiter->deadline);
+    }
+  }
+}
+
+Task<Result<>> Event::wait(std::stop_token stop) {
+  return wait_impl(std::nullopt, std::move(stop));
+}
 
 Task<Result<>> Event::wait_for(std::chrono::milliseconds limit, std::stop_token stop) {
   return wait_impl(limit, std::move(stop));
@@ -34,13 +60,11 @@ Task<Result<>> Event::wait_impl(std::optional<std::chrono::milliseconds> limit,
   auto waiter = std::make_shared<Waiter>();
   waiters_.push_back(waiter);
   if (limit) {
-    // The timer may fire long after the waiter and the event are gone; the weak pointer then says so.
-    // While the waiter waits, the event is alive.
-    executor_->post_after(*limit, [this, weak = std::weak_ptr(waiter)] {
-      if (const WaiterPtr still = weak.lock()) {
-        if (still->outcome == Outcome::kWaiting) finish(still, Outcome::kTimeout);
-      }
-    });
+    const auto now = executor_->now();
+    const auto longest =
+        std::chrono::floor<std::chrono::milliseconds>(Executor::Clock::time_point::max() - now);
+    waiter->deadline = now + std::min(*limit, longest);
+    arm(*waiter->deadline);
   }
   const std::stop_callback on_stop(stop, [this, waiter] { finish(waiter, Outcome::kCancelled); });
   struct Awaiter {
@@ -52,10 +76,13 @@ Task<Result<>> Event::wait_impl(std::optional<std::chrono::milliseconds> limit,
   // finish() posts, so the handle is set by the time that anybody resumes it.
   co_await Awaiter{waiter.get()};
   switch (waiter->outcome) {
-    case Outcome::kTimeout: co_return fail(Errc::kTimeout, "timed out");
-    case Outcome::kCancelled: co_return fail(Errc::kCancelled, "cancelled");
+    case Outcome::kTimeout:
+      co_return fail(Errc::kTimeout, "timed out");
+    case Outcome::kCancelled:
+      co_return fail(Errc::kCancelled, "cancelled");
     case Outcome::kWaiting:
-    case Outcome::kWoken: break;
+    case Outcome::kWoken:
+      break;
   }
   co_return Result<>();
 }

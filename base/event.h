@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -40,15 +41,25 @@ class Event {
   struct Waiter {
     std::coroutine_handle<> handle;
     Outcome outcome = Outcome::kWaiting;
+    std::optional<Executor::Clock::time_point> deadline;
+  };
+  // The one timer of this event: a posted one cannot be taken back, and a loop that waits again and
+  // again, each time for half an hour at most, must not pile them up.
+  struct Alarm {
+    Event* event;
+    Executor::Clock::time_point at;
   };
   using WaiterPtr = std::shared_ptr<Waiter>;
 
   Task<Result<>> wait_impl(std::optional<std::chrono::milliseconds> limit, std::stop_token stop);
   void finish(const WaiterPtr& waiter, Outcome outcome);
+  void arm(Executor::Clock::time_point deadline);
+  void ring();
 
   Executor* executor_;
   bool set_ = false;
   std::vector<WaiterPtr> waiters_;
+  std::shared_ptr<Alarm> alarm_;  // goes with the event, and its timer then does nothing
 };
 
 /// Sleeps. Cancel: kCancelled at once when `stop` is requested.

@@ -31,6 +31,8 @@ class Executor {
   virtual void post_after(std::chrono::milliseconds delay, Work work) = 0;
   /// Whether the caller is on this executor's thread.
   virtual bool is_current() const = 0;
+  /// The clock that post_after() counts by.
+  virtual Clock::time_point now() const { return Clock::now(); }
 };
 
 /// Awaits `function()` run on a worker thread; the coroutine goes on on the executor's thread.

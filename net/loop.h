@@ -46,8 +46,6 @@ class Loop final : public Executor {
   /// waits for the network again: the place to send what a turn has written.
   void at_turn_end(Work work);
 
-  Clock::time_point now() const { return Clock::now(); }
-
   /// Calls `work` on the loop whenever the process gets `signal`. A second call for the same signal
   /// replaces the first.
   /// Errors: kIo for a signal that cannot be caught.

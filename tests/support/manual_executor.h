@@ -25,6 +25,8 @@ class ManualExecutor final : public Executor {
     timers_.emplace(now_ + delay, std::move(work));
   }
   bool is_current() const override { return true; }
+  Clock::time_point now() const override { return Clock::time_point(now_); }
+  std::size_t pending_timers() const { return timers_.size(); }
 
   /// Runs until nothing is left to run now.
   void run() {
