@@ -1,6 +1,9 @@
 // The command line: waystation serve, demo, status, check-config, queue, cache.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "proxy/service.h"
 
 namespace proxy {
@@ -15,5 +18,18 @@ int serve(const std::string& config_path, MakeWorker make_worker);
 int check_config(const std::string& config_path, bool reference);
 /// `waystation status`
 int show_status(const std::string& data_dir, bool json, bool watch);
+/// `waystation queue`: list, or a verb with an account and an entry's number.
+int handle_queue(const std::string& data_dir, const std::vector<std::string>& words, bool json);
+/// `waystation trace`: `what` is "account" or "session".
+int set_trace(const std::string& data_dir, const std::string& what, const std::string& which,
+              bool on);
+/// `waystation cache`: verify, stats or compact.
+int handle_cache(const std::string& data_dir, const std::string& verb);
+/// `waystation demo`: a far mailbox and a near one that caches it.
+struct DemoOptions {
+  bool once = false;  // end after the table
+  std::size_t messages = 2'000;
+};
+int run_demo(const DemoOptions& options, MakeWorker make_worker);
 
 }  // namespace proxy

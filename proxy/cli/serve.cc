@@ -1,9 +1,11 @@
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 
 #include "base/log.h"
 #include "base/task_group.h"
 #include "config/load.h"
+#include "proxy/admin/control.h"
 #include "proxy/cli/commands.h"
 #include "proxy/version.h"
 
@@ -17,6 +19,9 @@ class Serving {
       : pool_(pool),
         path_(std::move(path)),
         service_(pool, std::move(config), std::move(make_worker)),
+        control_(&service_, std::chrono::duration_cast<std::chrono::seconds>(
+                                std::chrono::system_clock::now().time_since_epoch())
+                                .count()),
         tasks_(pool->loop(0)) {}
 
   int run() {
@@ -50,8 +55,12 @@ class Serving {
       pool_->stop();
       co_return;
     }
+    if (const Result<> listening = control_.start(); !listening) {
+      Log().warning("waystation status will not work: {}", listening.error().text());
+    }
     Log().info("{} {} is ready", kProgram, kVersion);
     (void)co_await stop_asked_.wait();
+    co_await control_.stop();
     co_await service_.stop();
     Log().info("stopped");
     pool_->stop();
@@ -75,6 +84,7 @@ class Serving {
   net::LoopPool* pool_;
   std::string path_;
   Service service_;
+  ControlServer control_;
   Event stop_asked_{pool_->loop(0)};
   bool stopping_ = false;
   int exit_status_ = 0;
