@@ -39,6 +39,7 @@ Result<ScramVerifier> make_verifier(const Secret& password,
 
 /// The users of this server. Whether a name is one of them cannot be told from outside, neither by
 /// the answers nor by the time that they take: an unknown one goes through the same work.
+/// (Verifiers with different numbers of iterations cannot hide that: give them the same.)
 ///
 /// Passwords are not kept: a keyed digest of this process and a verifier take their place.
 ///
