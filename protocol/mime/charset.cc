@@ -81,8 +81,10 @@ std::string_view icu_name_of(std::string_view name) {
 void substitute(const void*, UConverterToUnicodeArgs* args, const char*, std::int32_t,
                 UConverterCallbackReason reason, UErrorCode* status) {
   if (reason > UCNV_IRREGULAR) return;  // reset, close, clone
-  constexpr UChar kUnit = static_cast<UChar>(kReplacement);
   *status = U_ZERO_ERROR;
+  // An escape sequence of ISO-2022 with nothing behind it: joined encoded words are full of them.
+  if (reason == UCNV_IRREGULAR) return;
+  constexpr UChar kUnit = static_cast<UChar>(kReplacement);
   ucnv_cbToUWriteUChars(args, &kUnit, 1, 0, status);
 }
 

@@ -50,7 +50,7 @@ void SearchText::on_header(const PartInfo& part, std::string_view header) {
   } else {
     append_header(header, &folded_);
     folded_.push_back('\n');
-    flush(/*all=*/false);
+    flush(/*all=*/true);  // nothing may come behind it
   }
   in_text_ = !part.is_container && part.type == "text";
   if (!in_text_) return;
