@@ -33,8 +33,9 @@ const Mount& mount_of(const User& user, const cache::Account* account) {
 }
 
 bool is_selectable(const cache::Account& account, const cache::MailboxRecord& record) {
-  // One without an upstream name was made here and is not there yet.
-  return account.is_local() || record.upstream.uids_known || record.upstream.name.empty();
+  if (account.is_local() || record.upstream.uids_known) return true;
+  // One that is not on upstream's list was made here and is not there yet.
+  return account.is_listed() && record.upstream.name.empty();
 }
 
 std::string mailbox_object_id(const cache::Account& account, cache::MailboxId id) {
