@@ -621,9 +621,19 @@ class Replaying {
     co_return co_await account_->set_upstream_state(mailbox, std::move(state));
   }
 
+  // Courier refuses to delete the mailbox that the connection has open. CLOSE would expunge.
+  Task<Result<>> leave_mailbox() {
+    selected_ = {};
+    imap::Command leave = imap::SelectCommand{imap::MailboxName::inbox()};
+    if (client_->has(Capability::kUnselect)) leave = imap::UnselectCommand{};
+    // A NO or BAD says that nothing was open.
+    CO_TRY_VOID(co_await client_->run(std::move(leave)));
+    co_return Result<>();
+  }
+
   Task<Result<>> perform(JournalEntry entry, cache::JournalDelete op) {
     if (op.upstream_name.empty()) co_return co_await done({entry.seq});
-    selected_ = {};
+    CO_TRY_VOID(co_await leave_mailbox());
     const Result<> deleted = co_await expect_ok(
         imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
     if (!deleted && deleted.error().code() != Errc::kNotFound) {
@@ -638,7 +648,7 @@ class Replaying {
     const Result<imap::MailboxName> to = their_name(options_.space, op.to);
     if (!from) co_return co_await refused({entry.seq}, from.error());
     if (!to) co_return co_await refused({entry.seq}, to.error());
-    selected_ = {};
+    CO_TRY_VOID(co_await leave_mailbox());
     const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
     // It may have happened before a cut: then the old name is gone, and the list will tell.
     if (!renamed && renamed.error().code() != Errc::kNotFound) {

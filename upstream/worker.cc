@@ -369,7 +369,7 @@ class Worker::Impl {
     for (const auto& [id, items] : known) {
       const cache::MailboxRecord* record = account_->find_mailbox(id);
       if (record == nullptr) continue;
-      if (is_unchanged(record->upstream, items)) {
+      if (is_unchanged(*record, items)) {
         unchanged.push_back(id);
       } else {
         mark_dirty(id, record->name == "INBOX");
@@ -383,13 +383,20 @@ class Worker::Impl {
            !record.upstream.name.empty();
   }
 
-  bool is_unchanged(const cache::UpstreamState& state, const imap::StatusItems& items) const {
+  bool is_unchanged(const cache::MailboxRecord& record, const imap::StatusItems& items) const {
+    const cache::UpstreamState& state = record.upstream;
     if (!state.uids_known || !state.flags_known) return false;
     if (items.uid_validity && *items.uid_validity != state.uid_validity) return false;
     if (!items.uid_next || items.uid_next->value() != state.uid_next) return false;
     if (!items.messages || *items.messages != state.messages) return false;
-    // Without MODSEQ nobody knows of flags: a look now and then has to do.
-    if (!tier_.condstore) return now_seconds() - state.last_good_check < 60;
+    // Without MODSEQ nobody tells of flags: they are looked at with every round where somebody may
+    // be looking too, and now and then elsewhere.
+    if (!tier_.condstore) {
+      const auto swept = flags_seen_.find(record.id);
+      return record.name != "INBOX" && !watchers_.contains(record.id) &&
+             swept != flags_seen_.end() &&
+             steady_clock::now() - swept->second < settings_.sync.flag_sweep_interval;
+    }
     return items.highest_mod_seq && items.highest_mod_seq->value() == state.highest_modseq;
   }
 
@@ -436,7 +443,10 @@ class Worker::Impl {
     const Result<> synced = co_await sync_mailbox(client, account_, mailbox, std::move(options));
     if (!tier_.distrust.empty()) qresync_lies_ = true;
     changed_.notify();
-    if (synced) co_return synced;
+    if (synced) {
+      flags_seen_[mailbox] = steady_clock::now();
+      co_return synced;
+    }
     if (!client->is_alive()) co_return synced;
     log.warning("not in step: {}", synced.error().text());
     last_error_ = fmt::format("{}: {}", log.context().mailbox, synced.error().text());
@@ -722,7 +732,8 @@ class Worker::Impl {
   std::map<cache::MailboxId, std::uint32_t> watchers_;  // sessions that have it selected
   std::set<cache::MailboxId> watching_;
   std::map<cache::MailboxId, std::set<imap::Uid>> parked_;  // bodies that upstream does not give
-  std::map<cache::MailboxId, imap::Uid> completed_;         // looked through up to this UIDNEXT
+  std::map<cache::MailboxId, steady_clock::time_point> flags_seen_;  // plain tier: all of them
+  std::map<cache::MailboxId, imap::Uid> completed_;  // looked through up to this UIDNEXT
 
   Event wake_;
   Event changed_;
