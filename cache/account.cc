@@ -80,6 +80,11 @@ bool Account::journals(const MailboxRecord& record) const {
   return !options_.local && (record.attributes & kLocalOnly) == 0;
 }
 
+Result<> Account::may_hold_messages(const MailboxRecord& record) {
+  if ((record.attributes & (kNoSelect | kDeletedHere)) == 0) return {};
+  return fail(Errc::kNotFound, "there is no such mailbox, or it cannot hold messages");
+}
+
 Task<Result<>> Account::ready() {
   for (;;) {
     if (closing_) co_return fail(Errc::kClosed, "the account is being closed");

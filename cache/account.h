@@ -262,6 +262,7 @@ class Account {
   Folder* folder(MailboxId id);
   Folder* folder(std::string_view name);
   bool journals(const MailboxRecord& record) const;
+  static Result<> may_hold_messages(const MailboxRecord& record);
   MessageId next_message_id();
   imap::UidValidity next_uid_validity();
   MailboxId add_folder(Change* change, std::string name, std::uint32_t attributes);
@@ -287,6 +288,7 @@ class Account {
   void apply_folders(Change* change, const std::vector<UpstreamMailbox>& list,
                      const FolderPlan& plan);
   bool is_being_renamed(const MailboxRecord& record) const;
+  bool is_being_created(MailboxId mailbox) const;
 
   // recovered.cc
   MailboxRef recovered(Change* change);
@@ -298,19 +300,20 @@ class Account {
   // evict.cc
   struct Evictable;
   Task<void> store_touched();
-  static Result<std::vector<Evictable>> find_evictable(Store* store, AccountId account,
-                                                       std::uint64_t limit,
-                                                       std::set<MessageId> just_used);
+  struct Bodies;
+  static Result<Bodies> find_bodies(Store* store, AccountId account, std::uint64_t limit,
+                                    std::set<MessageId> just_used);
   Task<Result<std::uint64_t>> evict_some(std::vector<Evictable> bodies);
 
   // journal_writes.cc
   Task<Result<std::vector<JournalSeq>>> entries_ready(std::vector<JournalSeq> entries);
   void replayed_in(Change* change, JournalSeq seq, const ReplayedUids* created);
+  void bind_created(Change* change, MailboxId mailbox, imap::Uid uid, const ReplayedUids* created);
+  void erase_hidden(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
   void drop_in(Change* change, JournalSeq seq);
   void give_up(Change* change, JournalSeq seq);
   void settle_sources(Change* change, JournalSeq seq);
-  void recompute(Change* change, MailboxId mailbox, const imap::SequenceSet& uids,
-                 const FlagChange* done, const FlagChange* dropped);
+  void end_flags(Change* change, std::span<const JournalSeq> entries, bool happened);
 
   // changes.cc
   void prune_changes_soon(MailboxId mailbox);
@@ -323,7 +326,10 @@ class Account {
                  EmailIds* ids);
   bool accepts(const MailboxRecord& record, std::uint16_t keyword) const;
   KeywordSet accepted(const MailboxRecord& record, KeywordSet wanted, KeywordSet had);
+  void note_email_id(Change* change, const MailboxRef& box, imap::Uid uid,
+                     const std::string& email_id, EmailIds* ids);
   Flags visible_of(const MailboxRecord& record, const MessageEntry& before, Flags upstream);
+  void send_local_keywords(Change* change, const MailboxRef& box, const UpstreamState& before);
   void vanish_in(Change* change, const MailboxRef& box, const imap::SequenceSet& uids);
   struct Reference {
     MessageId message;

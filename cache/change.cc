@@ -75,13 +75,42 @@ void Change::remove_entry(JournalSeq seq) {
   journal_changed_ = true;
 }
 
-void Change::release(MessageId message, bool shared) {
-  (shared ? garbage_ : released_).push_back(message);
+void Change::release(const MessageEntry& row) {
+  if (row.has(kShared)) {
+    garbage_.push_back(row.message);
+  } else {
+    released_.emplace_back(row.message, row.has(kHaveBody));
+  }
+}
+
+// Messages that came together often go together: a run of ids is one range in the store, where each
+// range that is erased costs later reads.
+void Change::erase_released() {
+  std::ranges::sort(released_);
+  const AccountId account = account_->id_;
+  for (std::size_t i = 0; i < released_.size();) {
+    std::size_t end = i;
+    bool has_body = false;
+    for (; end < released_.size() &&
+           released_[end].first.value() - released_[i].first.value() == end - i;
+         ++end) {
+      erase_listing(account, released_[end].first, &batch_);
+      has_body = has_body || released_[end].second;
+    }
+    if (has_body) {
+      const MessageId first = released_[i].first;
+      const MessageId last = released_[end - 1].first;
+      batch_.erase_range(Family::kBody, keys::body_of(account, first).from,
+                         keys::body_of(account, last).to);
+      batch_.erase_range(Family::kText, keys::text_of(account, keys::TextKind::kBody, first).from,
+                         keys::text_of(account, keys::TextKind::kBody, last).to);
+    }
+    i = end;
+  }
 }
 
 void Change::finish() {
-  std::ranges::sort(released_);
-  for (const MessageId message : released_) erase_content(account_->id_, message, &batch_);
+  erase_released();
   // Whether others refer to it is read from the store, when all before is there.
   for (const MessageId message : garbage_) {
     batch_.put(Family::kMessages, keys::garbage(account_->id_, message), {});

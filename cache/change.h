@@ -55,15 +55,16 @@ class Change {
     put_entry(entry);
   }
 
-  /// A row that referred to `message` goes. Unless shared its content goes with it, else when it is
-  /// certain that no other row refers to it.
-  void release(MessageId message, bool shared);
+  /// A row goes. Its content goes with it, or when it is shared, once it is certain that no other
+  /// row refers to it.
+  void release(const MessageEntry& row);
 
   bool empty() const { return batch_.empty() && records_.empty() && released_.empty(); }
 
  private:
   friend class Account;
   void put_entry(const JournalEntry& entry);
+  void erase_released();
   // Adds what is stored once at the end.
   void finish();
 
@@ -74,7 +75,7 @@ class Change {
   std::uint64_t quiet_view_ = 0;
   std::map<MailboxId, MailboxRecord*> records_;
   std::map<MailboxId, Told> told_;
-  std::vector<MessageId> released_;
+  std::vector<std::pair<MessageId, bool>> released_;  // with whether its body is here
   std::vector<MessageId> garbage_;
   bool mailboxes_changed_ = false;
   bool journal_changed_ = false;

@@ -130,6 +130,8 @@ std::unique_ptr<ContentWriter> make_content_writer(Store* store, Executor* execu
 
 /// Adds to `batch` the removal of everything that is stored of a message.
 void erase_content(AccountId account, MessageId message, Batch* batch);
+/// Adds to `batch` the removal of what there is of a message whose body is not here.
+void erase_listing(AccountId account, MessageId message, Batch* batch);
 /// Adds to `batch` the removal of its body and text alone: it can still be listed.
 void erase_body(AccountId account, MessageId message, Batch* batch);
 

@@ -189,6 +189,10 @@ void erase_body(AccountId account, MessageId message, Batch* batch) {
 
 void erase_content(AccountId account, MessageId message, Batch* batch) {
   erase_body(account, message, batch);
+  erase_listing(account, message, batch);
+}
+
+void erase_listing(AccountId account, MessageId message, Batch* batch) {
   batch->erase(Family::kText, keys::text(account, keys::TextKind::kFields, message, 0));
   batch->erase(Family::kText, keys::text(account, keys::TextKind::kHeader, message, 0));
   batch->erase(Family::kSummary, keys::content(account, message));

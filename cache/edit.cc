@@ -15,19 +15,22 @@ std::vector<MessageEntry> take_out(std::vector<MessageEntry>* entries,
                                    const imap::SequenceSet& uids) {
   std::vector<MessageEntry> taken;
   if (entries->empty() || uids.empty()) return taken;
-  const auto first =
-      std::ranges::lower_bound(*entries, imap::Uid(uids.min()), {}, &MessageEntry::uid);
-  auto kept = first;
-  auto range = uids.ranges().begin();
-  for (auto at = first; at != entries->end(); ++at) {
-    while (range != uids.ranges().end() && range->last < at->uid.value()) ++range;
-    if (range != uids.ranges().end() && range->first <= at->uid.value()) {
-      taken.push_back(*at);
-    } else {
-      *kept++ = *at;
-    }
+  auto at = entries->begin();    // looked at up to here
+  auto kept = entries->begin();  // kept ones end here
+  bool any = false;
+  for (const auto& range : uids.ranges()) {
+    const auto rest = std::ranges::subrange(at, entries->end());
+    const auto first =
+        std::ranges::lower_bound(rest, imap::Uid(range.first), {}, &MessageEntry::uid);
+    auto last = first;
+    while (last != entries->end() && last->uid.value() <= range.last) ++last;
+    if (first == last) continue;
+    kept = any ? std::move(at, first, kept) : first;
+    any = true;
+    taken.insert(taken.end(), first, last);
+    at = last;
   }
-  entries->erase(kept, entries->end());
+  if (any) entries->erase(std::move(at, entries->end(), kept), entries->end());
   return taken;
 }
 
@@ -157,7 +160,7 @@ void Edit::erase(std::span<const MessageEntry> entries) {
     change_->batch().erase(Family::kIndex, keys::index(account, box_->id(), entry.uid));
     change_->batch().erase(Family::kMessages,
                            keys::reference(account, entry.message, box_->id(), entry.uid));
-    change_->release(entry.message, entry.has(kShared));
+    change_->release(entry);
     if (entry.upstream_uid.is_set()) bound.emplace_back(entry.upstream_uid, entry.uid);
   }
   std::ranges::sort(bound);

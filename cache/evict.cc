@@ -29,6 +29,10 @@ struct Account::Evictable {
   std::uint32_t used_hour = 0;
   std::uint64_t size = 0;
 };
+struct Account::Bodies {
+  std::uint64_t total = 0;             // bytes of all
+  std::vector<Evictable> by_last_use;  // empty while the limit is kept
+};
 
 void Account::touched(MessageId message) {
   if (options_.cache_limit_bytes == 0) return;  // nothing is evicted, so nobody asks
@@ -50,10 +54,8 @@ Task<void> Account::store_touched() {
   if (!stored) log_.debug("when bodies were read could not be stored: {}", stored.error().text());
 }
 
-// Bodies to evict, so that nine tenths of the limit stay; none while the limit is kept.
-Result<std::vector<Account::Evictable>> Account::find_evictable(Store* store, AccountId account,
-                                                                std::uint64_t limit,
-                                                                std::set<MessageId> just_used) {
+Result<Account::Bodies> Account::find_bodies(Store* store, AccountId account, std::uint64_t limit,
+                                             std::set<MessageId> just_used) {
   std::vector<Evictable> bodies;
   std::uint64_t total = 0;
   const keys::Range messages = keys::messages_of(account);
@@ -67,7 +69,7 @@ Result<std::vector<Account::Evictable>> Account::find_evictable(Store* store, Ac
     bodies.push_back({message, record.used_hour, record.digest.size});
   }
   TRY_VOID(cursor->status());
-  if (total <= limit) return std::vector<Evictable>();
+  if (total <= limit) return Bodies{total, {}};
 
   const keys::Range used = keys::used_of(account);
   const auto uses = store->scan(Family::kMessages, used.from, used.to, true);
@@ -81,7 +83,7 @@ Result<std::vector<Account::Evictable>> Account::find_evictable(Store* store, Ac
   TRY_VOID(uses->status());
   std::ranges::sort(bodies, {},
                     [](const Evictable& body) { return std::pair(body.used_hour, body.message); });
-  return bodies;
+  return Bodies{total, std::move(bodies)};
 }
 
 Task<Result<>> Account::evict() {
@@ -89,11 +91,11 @@ Task<Result<>> Account::evict() {
   if (options_.local || options_.cache_limit_bytes == 0) co_return Result<>();
   CO_TRY_VOID(co_await settled());
   const auto find = [store = store_, account = id_, limit = options_.cache_limit_bytes,
-                     used = touched_] { return find_evictable(store, account, limit, used); };
-  CO_TRY(const std::vector<Evictable> bodies, co_await run_blocking(executor_, find));
-  if (bodies.empty()) co_return Result<>();
-  std::uint64_t total = 0;
-  for (const Evictable& body : bodies) total += body.size;
+                     used = touched_] { return find_bodies(store, account, limit, used); };
+  CO_TRY(const Bodies found, co_await run_blocking(executor_, find));
+  const std::vector<Evictable>& bodies = found.by_last_use;
+  std::uint64_t total = found.total;
+  // Nine tenths of the limit stay, so that not every new body evicts one.
   const std::uint64_t goal = options_.cache_limit_bytes / 10 * 9;
   std::size_t next = 0;
   while (total > goal && next < bodies.size()) {

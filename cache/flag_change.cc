@@ -8,7 +8,8 @@ namespace cache {
 FlagChange::FlagChange(const FlagDelta& delta, KeywordTable* keywords)
     : add_(delta.add.system), remove_(delta.remove.system - delta.add.system) {
   for (const std::string& name : delta.remove.keywords) {
-    if (const auto number = keywords->find(name)) keywords_.emplace_back(*number, false);
+    // Also one that nothing has yet: upstream may report it later.
+    if (const auto number = keywords->number_of(name)) keywords_.emplace_back(*number, false);
   }
   for (const std::string& name : delta.add.keywords) {
     const auto number = keywords->number_of(name);

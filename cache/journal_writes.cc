@@ -66,8 +66,9 @@ Task<Result<>> Account::mark_in_flight(std::vector<JournalSeq> entries, InFlight
 Task<Result<>> Account::replayed(std::vector<JournalSeq> entries,
                                  std::optional<ReplayedUids> created) {
   CO_TRY(entries, co_await entries_ready(std::move(entries)));
-  Change change(this);
   if (created) std::ranges::sort(created->uids);
+  Change change(this);
+  end_flags(&change, entries, true);
   for (const JournalSeq seq : entries) replayed_in(&change, seq, created ? &*created : nullptr);
   co_return co_await submit(std::move(change));
 }
@@ -77,87 +78,100 @@ void Account::replayed_in(Change* change, JournalSeq seq, const ReplayedUids* cr
   if (at == journal_.end()) return;
   const JournalOp op = at->second.op;
   change->remove_entry(seq);
-
-  const auto bind = [&](MailboxId mailbox, imap::Uid uid) {
-    if (created == nullptr) return;
-    Folder* found = folder(mailbox);
-    if (found == nullptr || !found->box) return;
-    const auto pair =
-        std::ranges::lower_bound(created->uids, uid, {}, &std::pair<imap::Uid, imap::Uid>::first);
-    if (pair == created->uids.end() || pair->first != uid) return;
-    Edit edit(change, found->box);
-    MessageEntry* entry = edit.find_any(uid);
-    if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
-      edit.bind(entry, pair->second);
-    }
-  };
-  if (const auto* flags = std::get_if<JournalFlags>(&op)) {
-    const FlagChange done(flags->delta, &keywords_);
-    recompute(change, flags->mailbox, flags->uids, &done, nullptr);
-  } else if (const auto* append = std::get_if<JournalAppend>(&op)) {
-    bind(append->mailbox, append->uid);
+  if (const auto* append = std::get_if<JournalAppend>(&op)) {
+    bind_created(change, append->mailbox, append->uid, created);
   } else if (const auto* copy = std::get_if<JournalCopy>(&op)) {
     imap::SequenceSet sources;
     for (const auto& [from, to] : copy->uids) {
-      bind(copy->to, to);
+      bind_created(change, copy->to, to, created);
       sources.add(from);
     }
-    Folder* source = folder(copy->from);
-    if (copy->move && source != nullptr && source->box) {
-      Edit edit(change, source->box);
-      const std::vector<MessageEntry> gone = edit.cut_hidden(sources);
-      forget_rows(change, copy->from, uids_of(gone));
-      edit.erase(gone);
-    }
+    if (copy->move) erase_hidden(change, copy->from, sources);
   } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
-    Folder* found = folder(expunge->mailbox);
-    if (found != nullptr && found->box) {
-      Edit edit(change, found->box);
-      const std::vector<MessageEntry> gone = edit.cut_hidden(expunge->uids);
-      forget_rows(change, expunge->mailbox, uids_of(gone));
-      edit.erase(gone);
-    }
+    erase_hidden(change, expunge->mailbox, expunge->uids);
   } else if (const auto* deleted = std::get_if<JournalDelete>(&op)) {
     Folder* found = folder(deleted->mailbox);
     if (found != nullptr && found->box) retire_in(change, found->box);
   }
 }
 
-// Flags of `uids` anew, when an entry of the journal that concerned them is gone: `done` is what
-// upstream has now, `dropped` what it never will.
-void Account::recompute(Change* change, MailboxId mailbox, const imap::SequenceSet& uids,
-                        const FlagChange* done, const FlagChange* dropped) {
+void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
+                           const ReplayedUids* created) {
+  Folder* found = folder(mailbox);
+  if (created == nullptr || found == nullptr || !found->box) return;
+  const auto pair =
+      std::ranges::lower_bound(created->uids, uid, {}, &std::pair<imap::Uid, imap::Uid>::first);
+  if (pair == created->uids.end() || pair->first != uid) return;
+  Edit edit(change, found->box);
+  MessageEntry* entry = edit.find_any(uid);
+  if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
+    edit.bind(entry, pair->second);
+  }
+}
+
+// Hidden rows have done their duty.
+void Account::erase_hidden(Change* change, MailboxId mailbox, const imap::SequenceSet& uids) {
   Folder* found = folder(mailbox);
   if (found == nullptr || !found->box) return;
   Edit edit(change, found->box);
-  const MailboxRecord& record = found->box->record();
-  const auto one = [&](MessageEntry* entry) {
-    MessageEntry before = *entry;
-    if (dropped != nullptr) {
-      // A keyword that lives here alone only because of the dropped entry goes with it.
-      before.visible = dropped->without_keywords().apply(before.visible, &keywords_);
-    }
-    Flags upstream = entry->upstream;
-    if (done != nullptr) {
-      upstream = done->apply(upstream, &keywords_);
-      upstream.keywords = accepted(record, upstream.keywords, entry->upstream.keywords);
-    }
-    const Flags visible = visible_of(record, before, upstream);
-    if (visible == entry->visible && upstream == entry->upstream) return;
-    edit.update(entry, [&](MessageEntry* e) {
-      e->visible = visible;
-      e->upstream = upstream;
-    });
-  };
-  for (const auto& range : uids.ranges()) {
-    for (std::size_t i = found->box->lower_bound(imap::Uid(range.first));
-         i < found->box->messages().size() && found->box->messages()[i].uid.value() <= range.last;
-         ++i) {
-      one(edit.at(i));
-    }
+  const std::vector<MessageEntry> gone = edit.cut_hidden(uids);
+  forget_rows(change, mailbox, uids_of(gone));
+  edit.erase(gone);
+}
+
+// Takes entries on flags out of the journal: upstream now has what they say (`happened`), or never
+// will. The flags of their messages are computed anew, once, however many entries there are.
+void Account::end_flags(Change* change, std::span<const JournalSeq> entries, bool happened) {
+  std::map<MailboxId, std::vector<JournalFlags>> ended;
+  for (const JournalSeq seq : entries) {
+    const auto found = journal_.find(seq);
+    if (found == journal_.end()) continue;
+    const auto* flags = std::get_if<JournalFlags>(&found->second.op);
+    if (flags == nullptr) continue;
+    ended[flags->mailbox].push_back(*flags);
+    change->remove_entry(seq);
   }
-  for (const MessageEntry& entry : found->box->hidden()) {
-    if (uids.contains(entry.uid)) one(edit.find_any(entry.uid));
+  for (const auto& [mailbox, all] : ended) {
+    Folder* found = folder(mailbox);
+    if (found == nullptr || !found->box) continue;
+    const MailboxRecord& record = found->box->record();
+    std::vector<const JournalFlags*> pointers;
+    imap::SequenceSet uids;
+    for (const JournalFlags& flags : all) {
+      pointers.push_back(&flags);
+      uids = uids.united(flags.uids);
+    }
+    const PendingFlags changes(pointers, &keywords_);
+    Edit edit(change, found->box);
+    const auto compute = [&](MessageEntry* entry) {
+      const FlagChange* ended_here = changes.of(entry->uid);
+      if (ended_here == nullptr) return;
+      MessageEntry before = *entry;
+      Flags upstream = entry->upstream;
+      if (happened) {
+        upstream = ended_here->apply(upstream, &keywords_);
+        upstream.keywords = accepted(record, upstream.keywords, entry->upstream.keywords);
+      } else {
+        // A keyword that lives here alone only because of the entry goes with it.
+        before.visible = ended_here->without_keywords().apply(before.visible, &keywords_);
+      }
+      const Flags visible = visible_of(record, before, upstream);
+      if (visible == entry->visible && upstream == entry->upstream) return;
+      edit.update(entry, [&](MessageEntry* e) {
+        e->visible = visible;
+        e->upstream = upstream;
+      });
+    };
+    for (const auto& range : uids.ranges()) {
+      const std::size_t end = found->box->messages().size();
+      for (std::size_t i = found->box->lower_bound(imap::Uid(range.first));
+           i < end && edit.at(i)->uid.value() <= range.last; ++i) {
+        compute(edit.at(i));
+      }
+    }
+    for (std::size_t i = 0; i < found->box->hidden().size(); ++i) {
+      compute(edit.find_any(found->box->hidden()[i].uid));
+    }
   }
 }
 
@@ -240,6 +254,7 @@ Task<Result<>> Account::unpark(std::vector<JournalSeq> entries) {
 Task<Result<>> Account::drop(std::vector<JournalSeq> entries) {
   CO_TRY(entries, co_await entries_ready(std::move(entries)));
   Change change(this);
+  end_flags(&change, entries, false);
   for (const JournalSeq seq : entries) drop_in(&change, seq);
   co_return co_await submit(std::move(change));
 }
@@ -250,11 +265,7 @@ void Account::drop_in(Change* change, JournalSeq seq) {
   const auto at = journal_.find(seq);
   if (at == journal_.end()) return;  // went with one before
   const JournalOp op = at->second.op;
-  if (const auto* flags = std::get_if<JournalFlags>(&op)) {
-    change->remove_entry(seq);
-    const FlagChange dropped(flags->delta, &keywords_);
-    recompute(change, flags->mailbox, flags->uids, nullptr, &dropped);
-  } else if (std::holds_alternative<JournalAppend>(op) || std::holds_alternative<JournalCopy>(op)) {
+  if (std::holds_alternative<JournalAppend>(op) || std::holds_alternative<JournalCopy>(op)) {
     give_up(change, seq);
   } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
     change->remove_entry(seq);

@@ -29,9 +29,7 @@ Task<Result<AppendResult>> Account::append(MailboxId mailbox,
                                            std::optional<std::int64_t> internal_date,
                                            std::int16_t date_zone) {
   CO_TRY(const MailboxRef box, co_await writable(mailbox));
-  if ((box->record().attributes & kNoSelect) != 0) {
-    co_return fail(Errc::kNotFound, "the mailbox cannot hold messages");
-  }
+  CO_TRY_VOID(may_hold_messages(box->record()));
   Change change(this);
   Edit edit(&change, box);
   const bool journaled = journals(box->record());

@@ -25,9 +25,7 @@ Task<Result<CopyResult>> Account::transfer(MailboxId from, imap::SequenceSet uid
 
 Result<> Account::may_transfer(const Mailbox& from, const imap::SequenceSet& uids,
                                const Mailbox& to) {
-  if ((to.record().attributes & kNoSelect) != 0) {
-    return fail(Errc::kNotFound, "the mailbox cannot hold messages");
-  }
+  TRY_VOID(may_hold_messages(to.record()));
   // What is kept here alone must be here: upstream may forget it the moment after.
   if (journals(from.record()) && !journals(to.record())) {
     for (const MessageEntry& entry : from.messages()) {
@@ -52,8 +50,11 @@ CopyResult Account::transfer_in(Change* change, const MailboxRef& from,
     for (std::size_t i = from->lower_bound(imap::Uid(range.first));
          i < from->messages().size() && from->messages()[i].uid.value() <= range.last; ++i) {
       // Both rows say that they may not be the only one.
-      source.update(source.at(i), [](MessageEntry* entry) { entry->have |= kShared; });
+      if (!moves && !source.at(i)->has(kShared)) {
+        source.update(source.at(i), [](MessageEntry* entry) { entry->have |= kShared; });
+      }
       entries.push_back(from->messages()[i]);
+      entries.back().have |= kShared;
     }
   }
 
@@ -81,6 +82,9 @@ CopyResult Account::transfer_in(Change* change, const MailboxRef& from,
         JournalAppend{to->id(), entry.uid, entry.message, to_list(entry.visible, keywords_)});
   }
 
+  if (moves) {
+    for (const MessageEntry& entry : entries) source.find(entry.uid)->have |= kShared;
+  }
   if (moves && from_upstream && to_upstream) {
     std::vector<MessageEntry> hidden;
     std::vector<MessageEntry> erased;

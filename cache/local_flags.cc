@@ -62,11 +62,12 @@ StoreResult Account::store_flags_in(Change* change, const MailboxRef& box,
     Flags after;
     bool primed = false;
   };
-  std::map<std::pair<std::uint8_t, KeywordSet>, Group> groups;
+  std::map<std::tuple<bool, std::uint8_t, KeywordSet>, Group> groups;
   const auto group_of = [&](const MessageEntry& entry) -> Group& {
     const auto key = delta != nullptr
-                         ? std::pair(std::uint8_t{0}, KeywordSet())
-                         : std::pair(entry.visible.system.bits(), entry.visible.keywords);
+                         ? std::tuple(false, std::uint8_t{0}, KeywordSet())
+                         : std::tuple(entry.has(kHaveFlags), entry.visible.system.bits(),
+                                      entry.visible.keywords);
     const auto [at, is_new] = groups.try_emplace(key);
     Group& group = at->second;
     if (!is_new) return group;
@@ -74,8 +75,11 @@ StoreResult Account::store_flags_in(Change* change, const MailboxRef& box,
       group.delta = *delta;
     } else {
       group.delta = delta_between(entry.visible, *replacement, keywords_);
-      // Flags that nobody has seen yet are replaced as well.
-      group.delta.remove.system = imap::SystemFlags::all() - replacement->system;
+      // What upstream has and did not report yet is replaced as well. Known flags that the client
+      // leaves as they are need no word: another client may be changing them.
+      if (!entry.has(kHaveFlags)) {
+        group.delta.remove.system = imap::SystemFlags::all() - replacement->system;
+      }
     }
     group.change = FlagChange(group.delta, &keywords_);
     return group;

@@ -131,8 +131,9 @@ Task<Result<>> Account::delete_mailbox(std::string name) {
   co_return co_await submit(std::move(change));
 }
 
-// Entries of `mailbox` that were not sent, of the kinds that are about the mailbox itself.
+// Takes a CREATE that upstream has not heard of out of the journal, if there is one.
 bool Account::drop_unsent_create(Change* change, MailboxId mailbox) {
+  if (!folder(mailbox)->record->upstream.name.empty()) return false;
   bool was_unsent = false;
   const JournalIndex::Seqs seqs = journal_index_.concerning(mailbox);
   for (const JournalSeq seq : seqs) {
@@ -151,8 +152,10 @@ void Account::delete_in(Change* change, const MailboxRef& box, bool has_children
   const MailboxId id = record->id;
   change->told(box).gone = true;
   Edit edit(change, box);
-  edit.hide(edit.cut(uids_of(box->messages())));
-  std::vector<MessageEntry> rows = edit.cut_hidden(uids_of(box->hidden()));
+  std::vector<MessageEntry> rows = edit.cut(uids_of(box->messages()));
+  const std::vector<MessageEntry> hidden = edit.cut_hidden(uids_of(box->hidden()));
+  rows.insert(rows.end(), hidden.begin(), hidden.end());
+  std::ranges::sort(rows, {}, &MessageEntry::uid);
   if (!journals(*record)) {
     edit.erase(rows);
     close_name(change, record, has_children, false);

@@ -1,5 +1,6 @@
 // The folder list as upstream has it.
 #include <algorithm>
+#include <functional>
 
 #include "cache/change.h"
 #include "cache/edit.h"
@@ -36,6 +37,12 @@ bool Account::is_being_renamed(const MailboxRecord& record) const {
     const auto* rename = std::get_if<JournalRename>(&item.second.op);
     return rename != nullptr && (rename->mailbox == record.id || record.name == rename->to ||
                                  is_below(record.name, rename->to));
+  });
+}
+
+bool Account::is_being_created(MailboxId mailbox) const {
+  return std::ranges::any_of(journal_index_.concerning(mailbox), [this](JournalSeq seq) {
+    return std::holds_alternative<JournalCreate>(journal_.at(seq).op);
   });
 }
 
@@ -97,22 +104,44 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
     plan.taken[candidates.front()] = true;
   }
 
+  // Upstream deleted it, and only its name is left: the mailbox is gone, the name is a new one.
+  std::erase_if(plan.matched, [&](const auto& match) {
+    const MailboxRecord& record = *folders_.at(match.first).record;
+    const bool is_a_name = (list[match.second].attributes & kNoSelect) != 0;
+    if (!is_a_name || (record.attributes & kNoSelect) != 0 || record.name == "INBOX" ||
+        is_being_created(match.first)) {
+      return false;
+    }
+    plan.taken[match.second] = false;
+    return true;
+  });
+
+  std::vector<MailboxId> names;
   for (const auto& [id, found] : folders_) {
     const MailboxRecord& record = *found.record;
     if (!journals(record) || plan.matched.contains(id) || record.name == "INBOX") continue;
-    const bool is_created =
-        std::ranges::any_of(journal_index_.concerning(id), [this](JournalSeq seq) {
-          return std::holds_alternative<JournalCreate>(journal_.at(seq).op);
-        });
-    if (is_created) continue;
-    // Never seen upstream: kept, unless it is a mere name with nothing below it any more.
-    if (record.upstream.name.empty() && (record.attributes & kDeletedHere) == 0) {
-      const bool has_children = std::ranges::any_of(
-          by_name_, [&](const auto& item) { return is_below(item.first, record.name); });
-      if ((record.attributes & kNoSelect) == 0 || has_children) continue;
+    if (is_being_created(id)) continue;
+    // Never seen upstream: kept, but for mere names.
+    const bool was_there = !record.upstream.name.empty();
+    if (was_there || (record.attributes & kDeletedHere) != 0) {
+      plan.gone.push_back(id);
+    } else if ((record.attributes & kNoSelect) != 0) {
+      names.push_back(id);
     }
-    plan.gone.push_back(id);
   }
+  // A mere name is kept while something is below it; the deepest go first.
+  std::ranges::sort(names, std::greater(),
+                    [&](MailboxId id) { return std::string_view(folders_.at(id).record->name); });
+  for (const MailboxId id : names) {
+    const std::string& name = folders_.at(id).record->name;
+    bool has_children = false;
+    for (auto below = by_name_.lower_bound(name + '/');
+         below != by_name_.end() && is_below(below->first, name) && !has_children; ++below) {
+      has_children = std::ranges::find(plan.gone, below->second->id) == plan.gone.end();
+    }
+    if (!has_children) plan.gone.push_back(id);
+  }
+  std::ranges::sort(plan.gone);
   return plan;
 }
 
@@ -144,9 +173,11 @@ Task<Result<>> Account::set_upstream_mailboxes(std::vector<UpstreamMailbox> list
 
 void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& list,
                             const FolderPlan& plan) {
-  for (const MailboxId id : plan.gone) {
-    if (const Folder* found = folder(id)) retire_in(change, found->box);
-  }
+  // The deepest first: a name is kept for what is below it.
+  std::vector<MailboxId> gone = plan.gone;
+  std::ranges::sort(gone, std::greater(),
+                    [this](MailboxId id) { return std::string_view(folder(id)->record->name); });
+  for (const MailboxId id : gone) retire_in(change, folder(id)->box);
   // Names first leave, then arrive: two mailboxes may have swapped theirs.
   std::vector<std::pair<MailboxRecord*, std::string>> arriving;
   for (const auto& [id, index] : plan.matched) {
@@ -154,8 +185,10 @@ void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& 
     if (found == nullptr) continue;
     MailboxRecord* record = found->record.get();
     const UpstreamMailbox& listed = list[index];
-    const std::uint32_t attributes =
+    std::uint32_t attributes =
         (listed.attributes & ~kOwnAttributes) | (record->attributes & kOwnAttributes);
+    const bool waits_for_create = (attributes & kNoSelect) != 0 && is_being_created(id);
+    if (waits_for_create) attributes &= ~std::uint32_t{kNoSelect | kNonExistent};
     const bool same = attributes == record->attributes &&
                       record->upstream.name == listed.upstream_name &&
                       record->upstream.delimiter == listed.delimiter &&
@@ -171,7 +204,8 @@ void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& 
     const JournalIndex::Seqs seqs = journal_index_.concerning(id);
     for (const JournalSeq seq : seqs) {
       const JournalEntry& entry = journal_.at(seq);
-      if (std::holds_alternative<JournalCreate>(entry.op) && !was_sent(entry)) {
+      if (std::holds_alternative<JournalCreate>(entry.op) && !was_sent(entry) &&
+          !waits_for_create) {
         change->remove_entry(seq);
       }
     }
@@ -194,9 +228,18 @@ void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& 
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (plan.taken[i]) continue;
     const UpstreamMailbox& listed = list[i];
-    make_room(listed.name);
-    const MailboxId id = add_folder(change, listed.name, listed.attributes & ~kOwnAttributes);
-    MailboxRecord* record = folder(id)->record.get();
+    // A name that had only stood above others here is this one.
+    Folder* found = folder(listed.name);
+    const bool is_a_name = found != nullptr && (found->record->attributes & kNoSelect) != 0 &&
+                           found->record->upstream.name.empty();
+    if (!is_a_name) {
+      make_room(listed.name);
+      found = folder(add_folder(change, listed.name, 0));
+    }
+    MailboxRecord* record = found->record.get();
+    record->attributes =
+        (listed.attributes & ~kOwnAttributes) | (record->attributes & kOwnAttributes);
+    change->put_record(record);
     record->upstream.name = listed.upstream_name;
     record->upstream.delimiter = listed.delimiter;
     record->upstream.mailbox_id = listed.mailbox_id;

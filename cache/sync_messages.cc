@@ -103,6 +103,7 @@ Task<Result<>> Account::merge_upstream(MailboxId mailbox, std::vector<UpstreamMe
     CO_TRY(ids, co_await look_up(std::move(email_ids)));
   }
   CO_TRY(const MailboxRef box, co_await writable(mailbox));
+  CO_TRY_VOID(may_hold_messages(box->record()));
   if (!ids.known.empty()) {
     for (const auto* entries : {&box->messages_, &box->hidden_}) {
       for (const MessageEntry& entry : *entries) {
@@ -142,6 +143,7 @@ void Account::merge_one(Change* change, const MailboxRef& box, const UpstreamMes
                       after.internal_date == known->internal_date &&
                       after.date_zone == known->date_zone;
     if (!same) edit.update(edit.find_any(known->uid), [&](MessageEntry* entry) { *entry = after; });
+    if (!message.email_id.empty()) note_email_id(change, box, known->uid, message.email_id, ids);
     return;
   }
   const auto by_email_id = ids->known.find(message.email_id);
@@ -175,6 +177,34 @@ void Account::merge_one(Change* change, const MailboxRef& box, const UpstreamMes
   }
   report(&entry);
   edit.add(entry);
+}
+
+// A known message turns out to have this EMAILID: the first to be known under it gives its content,
+// to those of which there is none yet.
+void Account::note_email_id(Change* change, const MailboxRef& box, imap::Uid uid,
+                            const std::string& email_id, EmailIds* ids) {
+  Edit edit(change, box);
+  MessageEntry* entry = edit.find_any(uid);
+  if (entry->has(kShared)) return;  // noted before, or a copy, which shares already
+  const auto [at, is_new] = ids->known.try_emplace(email_id, EmailIds::Known{entry->message});
+  if (is_new) {
+    std::string value;
+    Encoder(&value).number(entry->message.value());
+    change->batch().put(Family::kMeta, keys::email_id(id_, email_id), std::move(value));
+  } else if (at->second.message != entry->message && !entry->has(kHaveSummary) &&
+             !entry->has(kHaveBody) && !writers_.contains(entry->message)) {
+    // Before anything of it was shown it becomes the same message.
+    change->batch().erase(Family::kMessages, keys::reference(id_, entry->message, box->id(), uid));
+    change->batch().put(Family::kMessages, keys::reference(id_, at->second.message, box->id(), uid),
+                        {});
+    edit.update(entry, [&](MessageEntry* e) {
+      e->message = at->second.message;
+      e->have |= at->second.have;
+      if (at->second.size != 0) e->size = at->second.size;
+    });
+    ++shared_rows_;
+  }
+  edit.update(entry, [](MessageEntry* e) { e->have |= kShared; });
 }
 
 Task<Result<>> Account::vanish_upstream(MailboxId mailbox, imap::SequenceSet upstream_uids) {
@@ -260,10 +290,41 @@ Task<Result<>> Account::set_upstream_state(MailboxId mailbox, UpstreamState stat
   CO_TRY_VOID(co_await ready());
   Folder* found = folder(mailbox);
   if (found == nullptr) co_return fail(Errc::kNotFound, "no such mailbox");
+  const UpstreamState& before = found->record->upstream;
+  const bool accepts_more =
+      !before.accepts_keywords &&
+      (state.accepts_keywords || state.permanent_keywords != before.permanent_keywords);
+  MailboxRef box;
+  if (accepts_more) {
+    CO_TRY(box, co_await writable(mailbox));
+    found = folder(mailbox);
+  }
   Change change(this);
-  found->record->upstream = std::move(state);
+  const UpstreamState refused = std::exchange(found->record->upstream, std::move(state));
   change.put_record(found->record.get());
+  if (box) send_local_keywords(&change, box, refused);
   co_return co_await submit(std::move(change));
+}
+
+// Upstream takes keywords now that it refused before: those kept here alone are sent.
+void Account::send_local_keywords(Change* change, const MailboxRef& box,
+                                  const UpstreamState& before) {
+  std::map<std::uint16_t, imap::SequenceSet> sent;
+  for (const MessageEntry& entry : box->messages()) {
+    if (entry.visible.keywords == entry.upstream.keywords) continue;
+    for (const std::uint16_t number : keywords_.numbers(entry.visible.keywords)) {
+      if (keywords_.contains(entry.upstream.keywords, number)) continue;
+      const std::string& name = keywords_.name_of(number);
+      const auto& refused = before.permanent_keywords;
+      if (std::ranges::find(refused, name) != refused.end()) continue;
+      if (accepts(box->record(), number)) sent[number].add(entry.uid);
+    }
+  }
+  for (auto& [number, uids] : sent) {
+    FlagDelta delta;
+    delta.add.keywords.push_back(keywords_.name_of(number));
+    change->add_entry(JournalFlags{box->id(), std::move(uids), std::move(delta)});
+  }
 }
 
 }  // namespace cache
