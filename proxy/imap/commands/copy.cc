@@ -5,6 +5,7 @@
 // S: * 22 EXPUNGE
 // S: A1 OK MOVE completed
 #include "proxy/imap/handlers.h"
+#include "proxy/imap/message_set.h"
 
 namespace proxy {
 namespace {
@@ -31,12 +32,15 @@ Task<Result<std::variant<Reply, imap::CopyUidCode>>> transfer(Session* session, 
   if (!is_selectable(*place.account, **record)) {
     CO_TRY_VOID(co_await place.account->remote().ensure_selectable(to, session->stop()));
   }
-  imap::SequenceSet uids =
-      uid ? selected.view->uids_of_uids(set) : selected.view->uids_of_numbers(set);
+  CO_TRY(NamedMessages named, named_messages(*selected.view, set, uid));
+  if (named.names_expunged) {
+    // RFC 3501 6.4.7: all of them or none.
+    co_return Reply::no(imap::Code::kExpungeIssued, "Some of the messages no longer exist");
+  }
   const cache::MailboxId from = selected.mailbox->id();
   Result<cache::CopyResult> result =
-      move ? co_await selected.account->move(from, std::move(uids), to)
-           : co_await selected.account->copy(from, std::move(uids), to);
+      move ? co_await selected.account->move(from, std::move(named.uids), to)
+           : co_await selected.account->copy(from, std::move(named.uids), to);
   if (!result) co_return fail(std::move(result).error());
   imap::CopyUidCode code;
   code.uid_validity = result->uid_validity;

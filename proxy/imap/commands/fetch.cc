@@ -13,6 +13,7 @@
 #include "proxy/imap/fetch/plan.h"
 #include "proxy/imap/fetch/render.h"
 #include "proxy/imap/handlers.h"
+#include "proxy/imap/message_set.h"
 
 namespace proxy {
 namespace {
@@ -100,8 +101,10 @@ class Fetch {
         ++slice.missing_count;
         continue;
       }
+      const bool seen_now = seen_now_.contains(entry.uid);
       slice.targets.push_back({*number, entry, keywords.wire(entry.visible.keywords),
-                               view_->is_recent(entry.uid), seen_now_.contains(entry.uid)});
+                               view_->is_recent(entry.uid), seen_now,
+                               seen_now && session_->condstore()});
     }
     return slice;
   }
@@ -113,6 +116,7 @@ class Fetch {
       const std::span<const cache::MessageEntry> all = mailbox_->messages();
       for (std::size_t i = mailbox_->lower_bound(imap::Uid(range.first));
            i < all.size() && all[i].uid.value() <= range.last; ++i) {
+        if (filtered_ && all[i].modseq <= changed_since_) continue;  // not asked for
         if (!all[i].visible.system.has(imap::SystemFlag::kSeen)) unseen.add(all[i].uid);
       }
     }
@@ -205,18 +209,25 @@ class Fetch {
     }
     // Everything is located before the first byte goes out: after that there is no way back.
     std::vector<SectionBytes> places;
+    std::vector<std::string> fields;  // of the items that name some
     for (const PlannedItem& planned : plan_.items) {
       Result<SectionBytes> place =
           Renderer::locate(planned.item, header->sections, target.entry.size);
-      if (!place) {
+      Result<std::string> text;
+      if (place && place->exists && planned.fields) {
+        text = co_await read_fields(&target, &planned, &*header);
+      }
+      if (!place || !text) {
         ++failed_;
         co_return Result<>();
       }
       places.push_back(*place);
+      fields.push_back(std::move(*text));
     }
     const Renderer renderer(&plan_, reader);
     imap::FetchWriter fetch(&session_->out(), target.number);
     bool told_flags = false;
+    bool told_mod_seq = false;
     for (std::size_t i = 0; i < plan_.items.size(); ++i) {
       const PlannedItem& planned = plan_.items[i];
       switch (planned.item.kind) {
@@ -233,33 +244,10 @@ class Fetch {
         case imap::FetchKind::kRfc822Header:
         case imap::FetchKind::kRfc822Text:
         case imap::FetchKind::kBodySection:
-          if (planned.fields) {
-            std::string block = header->block;
-            if (block.empty() || !mime::SectionMap::in_header(planned.item.section)) {
-              block.clear();
-              imap::FetchItem whole = planned.item;
-              whole.partial.reset();
-              CO_TRY(const SectionBytes place,
-                     Renderer::locate(whole, header->sections, target.entry.size));
-              CO_TRY_VOID(co_await run_blocking(executor, [&] {
-                return reader.body(target.entry.message, place.range.offset,
-                                   std::min<std::uint64_t>(place.range.size, kLargeBytes), &block);
-              }));
-            }
-            std::string fields;
-            mime::header_fields(block, *planned.fields,
-                                planned.item.section.text == imap::SectionText::kHeaderFields
-                                    ? mime::FieldFilter::kOnly
-                                    : mime::FieldFilter::kNot,
-                                &fields);
-            if (planned.item.partial) {
-              const std::size_t from =
-                  std::min<std::uint64_t>(planned.item.partial->offset_bytes, fields.size());
-              fields = fields.substr(from, planned.item.partial->length_bytes);
-            }
-            fetch.data(planned.item, fields);
-          } else if (!places[i].exists) {
+          if (!places[i].exists) {
             fetch.nil_data(planned.item);
+          } else if (planned.fields) {
+            fetch.data(planned.item, fields[i]);
           } else {
             fetch.literal_header(planned.item, places[i].range.size);
             CO_TRY_VOID(co_await stream_bytes(target.entry.message, places[i].range));
@@ -268,14 +256,46 @@ class Fetch {
         default:
           renderer.append_plain(target, planned.item, &fetch);
           told_flags |= planned.item.kind == imap::FetchKind::kFlags;
+          told_mod_seq |= planned.item.kind == imap::FetchKind::kModSeq;
           break;
       }
     }
     if (target.tell_flags && !told_flags) {
       fetch.flags(target.entry.visible.system, target.keywords, target.recent);
     }
+    if (target.tell_mod_seq && !told_mod_seq) fetch.mod_seq(imap::ModSeq(target.entry.modseq));
     fetch.finish();
     co_return co_await session_->push();
+  }
+
+  // HEADER.FIELDS and HEADER.FIELDS.NOT of a large message, or of one that is enclosed in it.
+  Task<Result<std::string>> read_fields(const FetchTarget* target, const PlannedItem* planned,
+                                        const cache::MessageReader::Header* header) {
+    std::string block = header->block;
+    if (block.empty() || !mime::SectionMap::in_header(planned->item.section)) {
+      block.clear();
+      imap::FetchItem whole = planned->item;
+      whole.partial.reset();  // a partial is of the result, not of the block
+      CO_TRY(const SectionBytes place,
+             Renderer::locate(whole, header->sections, target->entry.size));
+      const cache::MessageReader reader = account_->reader();
+      CO_TRY_VOID(co_await run_blocking(static_cast<Executor*>(session_->loop()), [&] {
+        return reader.body(target->entry.message, place.range.offset,
+                           std::min<std::uint64_t>(place.range.size, kLargeBytes), &block);
+      }));
+    }
+    std::string fields;
+    mime::header_fields(block, *planned->fields,
+                        planned->item.section.text == imap::SectionText::kHeaderFields
+                            ? mime::FieldFilter::kOnly
+                            : mime::FieldFilter::kNot,
+                        &fields);
+    if (planned->item.partial) {
+      const std::size_t from =
+          std::min<std::uint64_t>(planned->item.partial->offset_bytes, fields.size());
+      fields = fields.substr(from, planned->item.partial->length_bytes);
+    }
+    co_return fields;
   }
 
   // A client that was promised bytes gets them or loses the connection: there is no third way.
@@ -324,8 +344,7 @@ Handled handle(Session* session, imap::FetchCommand command) {
   if (command.vanished && !session->qresync()) {
     co_return Reply::bad("ENABLE QRESYNC comes first");  // RFC 7162 3.2.6
   }
-  imap::SequenceSet uids = command.uid ? selected.view->uids_of_uids(command.set)
-                                       : selected.view->uids_of_numbers(command.set);
+  CO_TRY(NamedMessages named, named_messages(*selected.view, command.set, command.uid));
   if (command.vanished) {
     Result<imap::SequenceSet> gone = co_await selected.account->vanished_since(
         selected.mailbox->id(), command.changed_since->value());
@@ -335,10 +354,9 @@ Handled handle(Session* session, imap::FetchCommand command) {
         std::max(selected.mailbox->record().uid_next.value(), last ? last->value() : 0)));
     if (!told.empty()) session->write(imap::VanishedResponse{true, told});
   }
-  const bool missing = !command.uid && selected.view->has_unreported_expunges();
   Fetch fetch(session, command);
-  CO_TRY(Reply reply, co_await fetch.run(std::move(uids)));
-  if (reply.condition == imap::Condition::kOk && missing) {
+  CO_TRY(Reply reply, co_await fetch.run(std::move(named.uids)));
+  if (reply.condition == imap::Condition::kOk && named.names_expunged) {
     co_return Reply::no(imap::Code::kExpungeIssued, "Some of the messages no longer exist");
   }
   co_return reply;

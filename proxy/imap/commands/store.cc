@@ -5,6 +5,7 @@
 // S: A1 OK STORE completed
 #include "proxy/imap/fetch/flags.h"
 #include "proxy/imap/handlers.h"
+#include "proxy/imap/message_set.h"
 
 namespace proxy {
 
@@ -12,22 +13,20 @@ Handled handle(Session* session, imap::StoreCommand command) {
   Selected& selected = *session->selected();
   if (selected.read_only) co_return Reply::no(imap::Code::kNoPerm, "The mailbox is read-only");
   if (command.unchanged_since) session->enable_condstore();
-  const imap::SequenceSet wanted = command.uid ? selected.view->uids_of_uids(command.set)
-                                               : selected.view->uids_of_numbers(command.set);
-  const bool missing = !command.uid && selected.view->has_unreported_expunges();
+  CO_TRY(const NamedMessages named, named_messages(*selected.view, command.set, command.uid));
   std::optional<std::uint64_t> unchanged_since;
   if (command.unchanged_since) unchanged_since = command.unchanged_since->value();
 
   Result<cache::StoreResult> result;
   const cache::MailboxId mailbox = selected.mailbox->id();
   if (command.mode == imap::StoreCommand::Mode::kReplace) {
-    result = co_await selected.account->replace_flags(mailbox, wanted, std::move(command.flags),
+    result = co_await selected.account->replace_flags(mailbox, named.uids, std::move(command.flags),
                                                       unchanged_since, selected.view.get());
   } else {
     cache::FlagDelta delta;
     (command.mode == imap::StoreCommand::Mode::kAdd ? delta.add : delta.remove) =
         std::move(command.flags);
-    result = co_await selected.account->store_flags(mailbox, wanted, std::move(delta),
+    result = co_await selected.account->store_flags(mailbox, named.uids, std::move(delta),
                                                     unchanged_since, selected.view.get());
   }
   if (!result) co_return fail(std::move(result).error());
@@ -53,7 +52,7 @@ Handled handle(Session* session, imap::StoreCommand command) {
     }
     co_return Reply::ok(std::move(modified), "Conditional STORE: some were changed by others");
   }
-  if (missing) {
+  if (named.names_expunged) {
     co_return Reply::no(imap::Code::kExpungeIssued, "Some of the messages no longer exist");
   }
   co_return Reply::ok("STORE completed");

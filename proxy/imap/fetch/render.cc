@@ -151,6 +151,7 @@ Result<> Renderer::append_message(const FetchTarget& target, const Content& cont
                                   std::string* out) {
   imap::FetchWriter fetch(out, target.number);
   bool told_flags = false;
+  bool told_mod_seq = false;
   for (const PlannedItem& planned : plan_->items) {
     switch (planned.item.kind) {
       case FetchKind::kEnvelope:
@@ -168,6 +169,7 @@ Result<> Renderer::append_message(const FetchTarget& target, const Content& cont
         } else {
           append_plain(target, planned.item, &fetch);
           told_flags |= planned.item.kind == FetchKind::kFlags;
+          told_mod_seq |= planned.item.kind == FetchKind::kModSeq;
         }
         break;
     }
@@ -175,6 +177,7 @@ Result<> Renderer::append_message(const FetchTarget& target, const Content& cont
   if (target.tell_flags && !told_flags) {
     fetch.flags(target.entry.visible.system, target.keywords, target.recent);
   }
+  if (target.tell_mod_seq && !told_mod_seq) fetch.mod_seq(imap::ModSeq(target.entry.modseq));
   fetch.finish();
   return {};
 }

@@ -21,7 +21,8 @@ struct FetchTarget {
   cache::MessageEntry entry;
   std::string_view keywords;  // in the account's KeywordTable, where it stays
   bool recent = false;
-  bool tell_flags = false;  // \Seen was just set by this very FETCH
+  bool tell_flags = false;    // \Seen was just set by this very FETCH
+  bool tell_mod_seq = false;  // and MODSEQ goes with it (RFC 7162 3.1)
 };
 
 /// Where the bytes of an item lie: in the header block, or in the body.
