@@ -189,9 +189,9 @@ Task<void> Session::execute(imap::TaggedCommand command) {
   const imap::CommandInfo& info = imap::info_of(command.command);
   if (!info.allowed_in(state())) {
     received_.clear();
-    answer(command.tag, Reply::bad(state() == imap::SessionState::kSelected
-                                       ? "Not allowed while a mailbox is selected"
-                                       : "Not allowed without a selected mailbox"));
+    answer(command.tag, Reply::bad(info.allowed_in(imap::SessionState::kSelected)
+                                       ? "Not allowed without a selected mailbox"
+                                       : "Already logged in"));
     co_return;
   }
   tag_ = std::move(command.tag);
@@ -201,7 +201,8 @@ Task<void> Session::execute(imap::TaggedCommand command) {
       [this](auto&& one) { return handle(this, std::move(one)); }, std::move(command.command));
   received_.clear();
   refused_append_.reset();
-  if (!reply && ends_session(reply.error()) && !connection_->is_open()) co_return;
+  // There is nobody left to answer, or nothing to say after the BYE.
+  if (!reply && ends_session(reply.error()) && (!connection_->is_open() || logged_out_)) co_return;
   if (!reply && reply.error().code() != Errc::kInvalid && reply.error().code() != Errc::kNotFound) {
     log_.info("{}: {}", info.name, reply.error().text());
   }

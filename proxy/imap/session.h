@@ -110,6 +110,7 @@ class Session {
   void set_client(std::string client) { client_ = std::move(client); }
   void set_idle(bool on) { idle_ = on; }
   void log_out() { logged_out_ = true; }
+  bool is_logged_out() const { return logged_out_; }
   /// Compression starts once the reply is out (RFC 4978 3).
   void compress_after_reply() { compress_ = true; }
   std::vector<ReceivedMessage>& received() { return received_; }

@@ -13,18 +13,15 @@
 namespace proxy {
 namespace {
 
-// Tells the client of each change as it comes, until it says DONE.
-Task<void> tell(Session* session, std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    if (session->selected()) {
-      if (!co_await session->selected()->view->changed().wait(stop)) co_return;
-      session->write_updates(true, false);
-    } else if (!co_await sleep_for(session->loop(), std::chrono::hours(24), stop)) {
-      co_return;
-    }
-    if (!co_await session->push()) co_return;
-    if (session->state() != imap::SessionState::kSelected) co_return;
+// Tells the client of each change as it comes, until it says DONE. A session that ends here (its
+// mailbox was deleted) no longer waits for that.
+Task<void> tell(Session* session, std::stop_source* listening, std::stop_token stop) {
+  while (session->selected() && !session->is_logged_out()) {
+    if (!co_await session->selected()->view->changed().wait(stop)) co_return;
+    session->write_updates(true, false);
+    if (!co_await session->push()) break;
   }
+  listening->request_stop();
 }
 
 }  // namespace
@@ -34,12 +31,21 @@ Handled handle(Session* session, imap::IdleCommand) {
   session->set_idle(true);
   Result<std::string> line = std::string();
   {
+    std::stop_source listening;
+    const std::stop_callback stopped(session->stop(), [&listening] { listening.request_stop(); });
     TaskGroup teller(session->loop());
-    teller.spawn(tell(session, teller.stop_token()));
-    line = co_await session->reader().next_line(session->limits().idle_timeout, session->stop());
+    if (session->selected()) teller.spawn(tell(session, &listening, teller.stop_token()));
+    line =
+        co_await session->reader().next_line(session->limits().idle_timeout, listening.get_token());
     co_await teller.close();
   }
   session->set_idle(false);
+  if (!line && line.error().code() == Errc::kTimeout) {
+    session->write(
+        imap::ConditionResponse{imap::Condition::kBye, {std::nullopt, "Idle for too long"}});
+    session->log_out();
+    co_return fail(Errc::kClosed, "idle for too long");
+  }
   if (!line) co_return fail(std::move(line).error());
   if (::strcasecmp(line->c_str(), "DONE") != 0) co_return Reply::bad("DONE ends IDLE");
   co_return Reply::ok("IDLE completed");
