@@ -64,6 +64,8 @@ Handled handle(Session*, imap::LoginCommand) { co_return Reply::bad("Already log
 // C: A4 ENABLE QRESYNC X-UNKNOWN
 // S: * ENABLED QRESYNC                                                 RFC 5161 3.1
 Handled handle(Session* session, imap::EnableCommand command) {
+  // RFC 5161 3.1: before any mailbox is selected.
+  if (session->selected()) co_return Reply::bad("ENABLE comes before SELECT");
   imap::EnabledResponse enabled;
   for (std::string name : command.capabilities) {
     std::ranges::transform(name, name.begin(),

@@ -40,6 +40,20 @@ struct Listed {
   bool subscribed = false;
 };
 
+// RFC 3501 6.3.8: levels of the hierarchy are listed too, also those that are no mailboxes.
+void add_parents(std::map<std::string, Listed>* names) {
+  std::vector<std::pair<std::string, cache::Account*>> missing;
+  for (const auto& [name, listed] : *names) {
+    for (std::size_t at = name.rfind('/'); at != std::string::npos && at > 0;
+         at = name.rfind('/', at - 1)) {
+      if (!names->contains(name.substr(0, at))) {
+        missing.emplace_back(name.substr(0, at), listed.account);
+      }
+    }
+  }
+  for (auto& [name, account] : missing) (*names)[name].account = account;
+}
+
 // All names of a user, parents that are no mailboxes among them, in byte order.
 std::map<std::string, Listed> all_names(const User& user) {
   std::map<std::string, Listed> names;
@@ -64,6 +78,7 @@ std::map<std::string, Listed> all_names(const User& user) {
       listed.subscribed = true;
     }
   }
+  add_parents(&names);
   return names;
 }
 
@@ -91,7 +106,9 @@ imap::ListResponse response_for(const std::map<std::string, Listed>& names, cons
   response.delimiter = '/';
   response.mailbox = imap::MailboxName::make(name).value_or(imap::MailboxName());
   if (!listed.exists) {
+    // RFC 5258 3.4: the second is for clients that do not know the first.
     response.attributes.add(ListAttribute::kNonExistent);
+    response.attributes.add(ListAttribute::kNoSelect);
   } else if ((listed.stored & cache::kNoSelect) != 0) {
     response.attributes.add(ListAttribute::kNoSelect);
   }
@@ -155,7 +172,7 @@ Handled handle(Session* session, imap::ListCommand command) {
       const bool below = command.select_recursive_match && has_subscribed_children(names, name);
       if (!listed.subscribed && !below) continue;
       if (below) response.child_info.emplace_back("SUBSCRIBED");  // RFC 5258 3.5
-    } else if (!listed.exists) {
+    } else if (!listed.exists && !has_children(names, name)) {
       continue;
     }
     if (command.select_special_use && !is_special(listed.stored)) continue;

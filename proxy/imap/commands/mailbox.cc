@@ -52,11 +52,13 @@ Handled handle(Session* session, imap::CreateCommand command) {
 
 Handled handle(Session* session, imap::DeleteCommand command) {
   const Place place = place_of(session->user(), command.mailbox.utf8());
-  if (session->selected() && session->selected()->account == place.account &&
-      session->selected()->mailbox->record().name == place.name) {
-    session->unselect();
+  if (place.name.empty()) {
+    co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
   }
+  const bool is_selected = session->selected() && session->selected()->account == place.account &&
+                           session->selected()->mailbox->record().name == place.name;
   CO_TRY_VOID(co_await place.account->delete_mailbox(place.name));
+  if (is_selected) session->unselect();
   co_return Reply::ok("DELETE completed");
 }
 
@@ -66,12 +68,18 @@ Handled handle(Session* session, imap::RenameCommand command) {
   if (from.account != to.account) {
     co_return Reply::no(imap::Code::kCannot, "A mailbox cannot move to another account");
   }
+  if (from.name.empty() || to.name.empty()) {
+    co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
+  }
   CO_TRY_VOID(co_await from.account->rename_mailbox(from.name, to.name));
   co_return Reply::ok("RENAME completed");
 }
 
 Handled handle(Session* session, imap::SubscribeCommand command) {
   const Place place = place_of(session->user(), command.mailbox.utf8());
+  if (place.name.empty()) {
+    co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
+  }
   CO_TRY_VOID(co_await place.account->subscribe(place.name, true));
   co_return Reply::ok("SUBSCRIBE completed");
 }

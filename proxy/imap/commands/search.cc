@@ -49,6 +49,10 @@ imap::ModSeq highest_modseq(const Selected& selected, const imap::SequenceSet& u
 
 Handled handle(Session* session, imap::SearchCommand command) {
   Selected& selected = *session->selected();
+  if (!command.charset.empty() && session->utf8()) {
+    // RFC 6855 3: it would contradict what was agreed on.
+    co_return Reply::bad("No CHARSET after ENABLE UTF8=ACCEPT");
+  }
   if (!command.charset.empty() && !mime::is_known_charset(command.charset)) {
     co_return Reply::no(imap::BadCharsetCode{{"UTF-8", "US-ASCII"}}, "The charset is not known");
   }

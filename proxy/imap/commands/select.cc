@@ -65,13 +65,13 @@ Task<Result<>> resynchronize(Session* session, imap::QresyncParameter parameter)
 }  // namespace
 
 Handled handle(Session* session, imap::SelectCommand command) {
+  if (command.qresync && !session->qresync()) {
+    co_return Reply::bad("ENABLE QRESYNC comes first");  // RFC 7162 3.2.5
+  }
   // RFC 3501 6.3.1: whatever comes of this, what was selected no longer is.
   if (session->selected()) {
     session->unselect();
-    if (session->qresync()) write_ok(session, imap::Code::kClosed, "Closed");  // RFC 7162 3.2.11
-  }
-  if (command.qresync && !session->qresync()) {
-    co_return Reply::bad("ENABLE QRESYNC comes first");  // RFC 7162 3.2.5
+    write_ok(session, imap::Code::kClosed, "Closed");  // RFC 7162 3.2.11
   }
   if (command.condstore) session->enable_condstore();
 
@@ -110,7 +110,11 @@ Handled handle(Session* session, imap::SelectCommand command) {
   write_ok(session, imap::HighestModSeqCode{imap::ModSeq(box.record().highest_modseq)}, "Highest");
   write_ok(session, imap::MailboxIdCode{mailbox_object_id(*place.account, id)}, "Mailbox id");
   if (command.qresync) {
-    CO_TRY_VOID(co_await resynchronize(session, std::move(*command.qresync)));
+    Result<> done = co_await resynchronize(session, std::move(*command.qresync));
+    if (!done) {
+      session->unselect();  // RFC 3501 6.3.1: after a NO nothing is selected
+      co_return fail(std::move(done).error());
+    }
   }
   co_return Reply::ok(command.read_only ? imap::Code::kReadOnly : imap::Code::kReadWrite,
                       command.read_only ? "EXAMINE completed" : "SELECT completed");
