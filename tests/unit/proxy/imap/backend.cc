@@ -1,0 +1,76 @@
+#include "tests/unit/proxy/imap/backend.h"
+
+#include <optional>
+#include <utility>
+
+#include "proxy/imap/login.h"
+#include "proxy/imap/session.h"
+
+namespace proxy {
+
+std::shared_ptr<const Users> make_users(
+    net::Loop* loop, const std::vector<std::unique_ptr<cache::Account>>& accounts) {
+  // Deriving a key takes milliseconds: once for all tests.
+  static const std::shared_ptr<const sasl::UserTable> table = [] {
+    auto made = std::make_shared<sasl::UserTable>();
+    CHECK(made->add("me", Secret("secret")).has_value());
+    return made;
+  }();
+  auto users = std::make_shared<Users>();
+  users->table = table;
+  User& me = users->by_name["me"];
+  me.name = "me";
+  me.loop = loop;
+  for (const auto& account : accounts) {
+    me.mounts.push_back({me.mounts.empty() ? std::string() : account->name(), account.get()});
+  }
+  return users;
+}
+
+Backend::Backend(const std::vector<std::string>& accounts) {
+  cache::StoreOptions options;
+  options.block_cache_bytes = std::size_t{1} << 20;
+  options.write_buffer_bytes = std::size_t{1} << 20;
+  store_ = cache::open_rocks_store(directory_ / "store", options).value();
+  for (const std::string& name : accounts) {
+    accounts_.push_back(
+        fixture_.run(cache::Account::open(store_.get(), loop(), {.name = name, .local = true}))
+            .value());
+  }
+  users_ = make_users(loop(), accounts_);
+  limits_.failed_login_delay = std::chrono::milliseconds(1);
+  sessions_ = std::make_unique<TaskGroup>(loop());
+}
+
+Backend::~Backend() {
+  fixture_.run(sessions_->close());
+  for (const auto& account : accounts_) fixture_.run(account->close());
+}
+
+net::Connection Backend::connect(Entry entry) {
+  auto [client, server] = net::Connection::pair(loop()).value();
+  sessions_->spawn(serve(std::move(server), entry));
+  return std::move(client);
+}
+
+Task<void> Backend::serve(net::Connection connection, Entry entry) {
+  const std::stop_token stop = sessions_->stop_token();
+  LoggedIn who{&users_->by_name.find("me")->second, "login", {}};
+  if (entry != Entry::kLoggedIn) {
+    Login login(&connection, users_, std::nullopt, entry != Entry::kInsecureGreeting, limits_,
+                Log());
+    std::optional<LoggedIn> found = co_await login.run(stop);
+    if (!found) {
+      co_await connection.close();
+      co_return;
+    }
+    who = std::move(*found);
+  }
+  {
+    Session session(&connection, users_, who.user, limits_, Log());
+    co_await session.run(std::move(who.tag), stop);
+  }
+  co_await connection.close();
+}
+
+}  // namespace proxy
