@@ -65,6 +65,9 @@ class BodySink final : public LiteralSink {
     co_return Result<>();
   }
   bool begun() const { return begun_; }
+  // The response that the bytes came in was about this message: only now are they believed.
+  void confirm() { confirmed_ = true; }
+  bool complete() const { return begun_ && confirmed_; }
   std::unique_ptr<cache::ContentWriter> take() { return std::move(writer_); }
 
  private:
@@ -72,6 +75,7 @@ class BodySink final : public LiteralSink {
   std::unique_ptr<cache::ContentWriter> writer_;
   std::string gathered_;
   bool begun_ = false;
+  bool confirmed_ = false;
 };
 
 class Fetching {
@@ -199,17 +203,22 @@ class Fetching {
       ended(bytes, Result<>());
       co_return;
     }
-    BodySink sink(account_, std::move(*writer));
+    const auto sink = std::make_shared<BodySink>(account_, std::move(*writer));
     std::optional<std::string> inline_body;
     Exchange exchange;
-    exchange.sink = &sink;
+    exchange.sink = sink;
     exchange.on_response = [&](imap::Response& response) {
       auto* fetched = std::get_if<imap::FetchResponse>(&response);
       if (fetched == nullptr) return false;
       if (!fetched->uid || *fetched->uid != wanted.upstream) return false;
       for (imap::FetchedData& data : fetched->data) {
+        if (!data.section.is_whole_message()) continue;
         // Smaller than its size promised.
-        if (data.form == imap::FetchedData::Form::kInline) inline_body = std::move(data.bytes);
+        if (data.form == imap::FetchedData::Form::kInline) {
+          inline_body = std::move(data.bytes);
+        } else if (sink->begun()) {
+          sink->confirm();
+        }
       }
       return true;
     };
@@ -218,11 +227,13 @@ class Fetching {
     Result<> result;
     if (!answer) {
       result = fail(answer.error());
-    } else if (sink.begun() || inline_body) {
-      if (inline_body) result = co_await sink.feed(std::move(*inline_body));
-      if (result) result = co_await sink.flush();
+    } else if (!answer->ok() && is_passing(error_of(*answer, "FETCH"))) {
+      result = fail(error_of(*answer, "FETCH"));
+    } else if (sink->begun() ? sink->complete() : inline_body.has_value()) {
+      if (!sink->begun()) result = co_await sink->feed(std::move(*inline_body));
+      if (result) result = co_await sink->flush();
       if (result) {
-        std::unique_ptr<cache::ContentWriter> content = sink.take();
+        std::unique_ptr<cache::ContentWriter> content = sink->take();
         co_await run_blocking(account_->executor(), [&content] { content->finish(); });
         Writers writers;
         writers.emplace_back(wanted.uid, std::move(content));

@@ -16,6 +16,8 @@ constexpr milliseconds kHeartbeat{5'000};
 constexpr std::size_t kChunkBytes = std::size_t{64} << 10;
 // What may wait to be sent of a message, before more of it is read from the cache.
 constexpr std::size_t kQueuedBytes = std::size_t{256} << 10;
+// "+" that nobody asked for are kept only so far.
+constexpr std::size_t kMaxContinuations = 16;
 
 imap::FramerLimits framer_limits(std::size_t inline_bytes) {
   imap::FramerLimits limits;
@@ -84,7 +86,8 @@ Task<Result<>> Client::read_until_failure() {
     switch (step.status) {
       case imap::Framer::Status::kNeedMore: {
         connection_.consume(step.consumed);
-        const Result<> filled = co_await connection_.fill(kHeartbeat, stop);
+        const Result<> filled =
+            co_await connection_.fill(std::min(kHeartbeat, options_.response_timeout), stop);
         if (filled) {
           last_heard_ = steady_clock::now();
           break;
@@ -132,7 +135,9 @@ Task<Result<>> Client::take_literal() {
     if (framer_.take_inline()) co_return Result<>();
     if (!data) co_return Result<>();  // refused by the framer: skipped, and reported as rejected
   }
-  LiteralSink* sink = pending_.empty() ? nullptr : pending_.front()->exchange.sink;
+  // Shared: whoever wanted it may be told of a failure while it still eats.
+  const std::shared_ptr<LiteralSink> sink =
+      pending_.empty() ? nullptr : pending_.front()->exchange.sink;
   const bool wanted = data && sink != nullptr && sink->begin(*data, size);
   framer_.stream();
   std::uint64_t left = size;
@@ -199,7 +204,9 @@ void Client::dispatch(imap::Response response) {
     return;
   }
   if (auto* request = std::get_if<imap::ContinuationRequest>(&response)) {
-    continuations_.push_back(std::move(request->text));
+    if (continuations_.size() < kMaxContinuations) {
+      continuations_.push_back(std::move(request->text));
+    }
     continued_.notify();
     return;
   }
@@ -212,7 +219,8 @@ void Client::dispatch(imap::Response response) {
 }
 
 void Client::fail_all(Error error) {
-  if (!failure_) failure_ = error;
+  const bool first = !failure_;
+  if (first) failure_ = error;
   for (Pending* pending : std::exchange(pending_, {})) {
     pending->result = fail(*failure_);
     pending->done.set();
@@ -220,6 +228,7 @@ void Client::fail_all(Error error) {
   greeted_.set();
   continued_.set();
   news_.set();
+  if (first && end_listener_) end_listener_();
 }
 
 // ---- Sending ----
@@ -238,6 +247,7 @@ Task<Result<Answer>> Client::run_pending(Pending* pending, imap::Command command
     pending->tag = fmt::format("w{}", ++last_tag_);
     pending->exchange = exchange;
     pending->sent = steady_clock::now();
+    continuations_.clear();  // a stray one would let a literal go before it is asked for
     pending_.push_back(pending);
     const Result<> sent = co_await send(pending, std::move(command), std::move(exchange));
     // A connection that cannot be written to is dead for everybody on it.
@@ -341,6 +351,7 @@ Task<Result<Answer>> Client::authenticate(std::unique_ptr<sasl::ClientExchange> 
   if (failure_) co_return fail(*failure_);
   pending.tag = fmt::format("w{}", ++last_tag_);
   pending.sent = steady_clock::now();
+  continuations_.clear();
   pending_.push_back(&pending);
   trace("C:", imap::describe_command(pending.tag, imap::Command(command)));
   connection_.write(imap::encode_command(pending.tag, imap::Command(std::move(command))).text);
@@ -380,6 +391,7 @@ Task<Result<Answer>> Client::idle(std::chrono::milliseconds limit, std::stop_tok
     if (failure_) co_return fail(*failure_);
     pending.tag = fmt::format("w{}", ++last_tag_);
     pending.sent = steady_clock::now();
+    continuations_.clear();
     pending_.push_back(&pending);
     trace("C:", pending.tag + " IDLE");
     connection_.write(pending.tag + " IDLE\r\n");
@@ -404,6 +416,9 @@ Task<Result<Answer>> Client::idle(std::chrono::milliseconds limit, std::stop_tok
 }
 
 Task<void> Client::close(bool polite) {
+  // What is still to come concerns nobody: those who listened may be gone.
+  listener_ = {};
+  end_listener_ = {};
   if (polite && !failure_ && connection_.is_open()) {
     // Nobody waits for the answer: the server is free to hang up first.
     connection_.write("bye LOGOUT\r\n");

@@ -52,7 +52,7 @@ struct Exchange {
   /// Sees untagged responses while this is the oldest command under way. Returns false for those
   /// that are news rather than its answer: they go to the client's listener.
   std::function<bool(imap::Response&)> on_response = {};
-  LiteralSink* sink = nullptr;
+  std::shared_ptr<LiteralSink> sink = {};  // fed to the end of a piece, even when the command fails
   MessageSource message = {};
 };
 
@@ -97,6 +97,8 @@ class Client {
     listener_ = std::move(listener);
   }
   void set_trace(bool on) { trace_ = on; }
+  /// Called once, when the connection has failed or is closed.
+  void set_end_listener(std::function<void()> listener) { end_listener_ = std::move(listener); }
 
   const imap::Capabilities& capabilities() const { return capabilities_; }
   bool has(imap::Capability capability) const { return capabilities_.has(capability); }
@@ -108,6 +110,8 @@ class Client {
   net::Connection& connection() { return connection_; }
   const std::string& bye() const { return bye_; }
 
+  /// Ends everything at once: commands fail, close() is quick.
+  void abort() { connection_.abort(); }
   /// LOGOUT where that is quick, and the end of all commands.
   Task<void> close(bool polite);
 
@@ -139,6 +143,7 @@ class Client {
   Event news_;
   Event resumed_;  // reset while a handshake owns the connection
   std::function<void(imap::Response&)> listener_;
+  std::function<void()> end_listener_;
   std::optional<Error> failure_;
   std::string bye_;
   std::chrono::steady_clock::time_point last_heard_;

@@ -1,5 +1,6 @@
 #include "upstream/connect.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/secret_source.h"
@@ -12,6 +13,8 @@ namespace upstream {
 namespace {
 
 using imap::Capability;
+
+constexpr std::size_t kMaxServerName = 80;
 
 std::optional<sasl::Mechanism> wanted_mechanism(config::SaslChoice choice) {
   switch (choice) {
@@ -82,6 +85,7 @@ Task<void> identify(Client* client, std::string* server) {
     if (const auto name = said->find("name")) {
       *server = *name;
       if (const auto version = said->find("version")) *server += " " + *version;
+      server->resize(std::min(server->size(), kMaxServerName));
     }
     return true;
   };
@@ -109,7 +113,7 @@ Task<Result<>> prepare(Client* client, const ConnectRequest* request, Secret sec
   if (greeting.condition == imap::Condition::kBye) {
     co_return fail(Errc::kUnavailable, "the server turns us away: " + greeting.text.text);
   }
-  connected->server = greeting.text.text.substr(0, 80);
+  connected->server = greeting.text.text.substr(0, kMaxServerName);
   if (settings.tls == config::Tls::kStarttls) {
     if (greeting.condition == imap::Condition::kPreauth) {
       // RFC 3501 6.2.1 and CVE-2020-12398: logged in already, TLS can no longer be had.
@@ -166,6 +170,8 @@ Task<Result<Connected>> connect(net::Loop* loop, ConnectRequest request, std::st
   Connected connected;
   connected.client = std::make_unique<Client>(std::move(*connection), std::move(options));
   connected.client->set_trace(request.trace);
+  // A server that is silent in the middle of the login is not waited for.
+  const std::stop_callback on_stop(stop, [client = connected.client.get()] { client->abort(); });
   const Result<> ready =
       co_await prepare(connected.client.get(), &request, std::move(*secret), &connected, stop);
   if (!ready) {
