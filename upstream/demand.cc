@@ -28,6 +28,7 @@ struct Demand::Request {
   imap::SequenceSet uids;  // ours
   imap::SearchKey key;
   imap::SequenceSet found;  // kSearch: ours
+  bool abandoned = false;   // whoever asked has gone
   Result<> result;
   Event done;
 };
@@ -62,10 +63,20 @@ Task<Result<imap::SequenceSet>> Demand::search(cache::MailboxId mailbox, imap::S
 }
 
 Task<Result<>> Demand::submit(std::shared_ptr<Request> request, std::stop_token stop) {
+  if (closed_) co_return fail(Errc::kCancelled, "closing");
   queue_.push_back(request);
   work_.set();
-  CO_TRY_VOID(co_await request->done.wait(std::move(stop)));
+  const Result<> done = co_await request->done.wait(std::move(stop));
+  if (!done) request->abandoned = true;
+  if (!done) co_return done;
   co_return request->result;
+}
+
+void Demand::fail_waiting(const Error& error) {
+  for (const std::shared_ptr<Request>& request : std::exchange(queue_, {})) {
+    request->result = fail(error);
+    request->done.set();
+  }
 }
 
 void Demand::warm_up() {
@@ -77,7 +88,8 @@ Task<void> Demand::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const Result<> waited = co_await work_.wait_for(kLinger, stop);
     work_.reset();
-    if (!waited && waited.error().code() == Errc::kTimeout) {
+    const bool idle = queue_.empty() && !warm_up_;
+    if (idle && !waited && waited.error().code() == Errc::kTimeout) {
       if (client_ != nullptr) co_await close_(std::move(client_), true);
       continue;
     }
@@ -87,10 +99,8 @@ Task<void> Demand::run(std::stop_token stop) {
       co_await serve_batch(stop);
     }
   }
-  for (const std::shared_ptr<Request>& request : std::exchange(queue_, {})) {
-    request->result = fail(Errc::kCancelled, "closing");
-    request->done.set();
-  }
+  closed_ = true;
+  fail_waiting(Error(Errc::kCancelled, "closing"));
   if (client_ != nullptr) co_await close_(std::move(client_), true);
 }
 
@@ -99,17 +109,18 @@ Task<void> Demand::serve_batch(std::stop_token) {
     co_await close_(std::move(client_), false);
   }
   bool fresh = false;
-  Result<> ready;
   if (client_ == nullptr) {
     Result<std::unique_ptr<Client>> opened = co_await open_();
-    if (opened) {
-      client_ = std::move(*opened);
-      selected_ = {};
-      fresh = true;
-    } else {
-      ready = fail(std::move(opened).error());
+    if (!opened) {
+      // All of them: one after the other they would wait for one dead link again and again.
+      fail_waiting(Error(Errc::kUnavailable, opened.error().text()));
+      co_return;
     }
+    client_ = std::move(*opened);
+    selected_ = {};
+    fresh = true;
   }
+  std::erase_if(queue_, [](const std::shared_ptr<Request>& one) { return one->abandoned; });
   std::vector<std::shared_ptr<Request>> batch;
   if (!queue_.empty()) {
     const std::shared_ptr<Request> first = queue_.front();
@@ -122,7 +133,7 @@ Task<void> Demand::serve_batch(std::stop_token) {
     }
   }
   if (batch.empty()) co_return;
-  if (ready) ready = co_await perform(batch);
+  const Result<> ready = co_await perform(batch);
   // A connection that had gone stale unnoticed says nothing about the next one.
   if (!ready && !fresh && client_ != nullptr && !client_->is_alive()) {
     for (std::shared_ptr<Request>& request : batch) queue_.push_front(std::move(request));
@@ -135,9 +146,11 @@ Task<void> Demand::serve_batch(std::stop_token) {
 }
 
 Task<Result<>> Demand::select(cache::MailboxId mailbox) {
-  if (selected_ == mailbox) co_return Result<>();
-  selected_ = {};
   const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+  // After a renumbering the UIDs that we know are not those of the mailbox as it was selected.
+  const bool same = record != nullptr && record->upstream.uid_validity == selected_validity_;
+  if (selected_ == mailbox && same) co_return Result<>();
+  selected_ = {};
   if (record == nullptr || record->upstream.name.empty()) {
     co_return fail(Errc::kUnavailable, "the mailbox is not there upstream");
   }
@@ -148,6 +161,7 @@ Task<Result<>> Demand::select(cache::MailboxId mailbox) {
     co_return fail(Errc::kUnavailable, "upstream is renumbering the mailbox");
   }
   selected_ = mailbox;
+  selected_validity_ = known;
   co_return Result<>();
 }
 

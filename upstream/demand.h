@@ -42,6 +42,7 @@ class Demand {
 
   Task<Result<>> submit(std::shared_ptr<Request> request, std::stop_token stop);
   Task<void> serve_batch(std::stop_token stop);
+  void fail_waiting(const Error& error);
   Task<Result<>> perform(std::vector<std::shared_ptr<Request>> batch);
   Task<Result<>> select(cache::MailboxId mailbox);
 
@@ -51,8 +52,10 @@ class Demand {
   CloseClient close_;
   std::unique_ptr<Client> client_;
   cache::MailboxId selected_;
+  imap::UidValidity selected_validity_;
   std::deque<std::shared_ptr<Request>> queue_;
   bool warm_up_ = false;
+  bool closed_ = false;
   Event work_;
 };
 
