@@ -28,6 +28,7 @@ class Syncing {
 
   Task<Result<>> run() {
     CO_TRY(selected_, co_await open());
+    const Listening listening(client_, &late_vanished_);
     if (selected_.permanent_flags) {
       state_.accepts_keywords = selected_.permanent_flags->wildcard;
       state_.permanent_keywords = selected_.permanent_flags->keywords;
@@ -38,7 +39,10 @@ class Syncing {
     if (renumbered) {
       options_.log.warning(
           "upstream gave the mailbox a new UIDVALIDITY: finding its messages again");
-      CO_TRY_VOID(co_await rebind_mailbox(client_, account_, mailbox_, selected_.uid_validity));
+      // Noted first: after a cut in the middle, what was known of the old numbers is not believed.
+      CO_TRY_VOID(co_await forget_progress());
+      CO_TRY_VOID(co_await rebind_mailbox(client_, account_, mailbox_, selected_.uid_validity,
+                                          selected_.exists, options_.brake));
       state_.highest_modseq = 0;
       state_.flags_known = false;
     }
@@ -54,6 +58,38 @@ class Syncing {
   }
 
  private:
+  // What goes while we look is told on the side, and is nothing that QRESYNC missed.
+  class Listening {
+   public:
+    Listening(Client* client, imap::SequenceSet* vanished) : client_(client) {
+      client_->set_listener([vanished](imap::Response& response) {
+        const auto* said = std::get_if<imap::VanishedResponse>(&response);
+        if (said != nullptr) *vanished = vanished->united(said->uids);
+      });
+    }
+    ~Listening() { client_->set_listener({}); }
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+
+   private:
+    Client* client_;
+  };
+
+  Task<Result<>> forget_progress() {
+    cache::UpstreamState state = mailbox_->record().upstream;
+    state.highest_modseq = 0;
+    state.uid_next = 0;
+    state.flags_known = false;
+    co_return co_await account_->set_upstream_state(mailbox_->id(), std::move(state));
+  }
+
+  // The folder list is read at the same time as INBOX, and its part of the state is not ours.
+  Task<Result<>> store_state() {
+    state_.name = mailbox_->record().upstream.name;
+    state_.delimiter = mailbox_->record().upstream.delimiter;
+    co_return co_await account_->set_upstream_state(mailbox_->id(), state_);
+  }
+
   Task<Result<SelectedMailbox>> open() {
     std::optional<imap::QresyncParameter> qresync;
     if (options_.tier->qresync && state_.uids_known && state_.highest_modseq > 0) {
@@ -76,7 +112,7 @@ class Syncing {
     state_.uid_next = std::max(selected_.uid_next, highest(uids) + 1);
     state_.messages = selected_.exists;
     state_.highest_modseq = 0;
-    CO_TRY_VOID(co_await account_->set_upstream_state(mailbox_->id(), state_));
+    CO_TRY_VOID(co_await store_state());
     CO_TRY_VOID(
         co_await fetch_facts(client_, account_, mailbox_->id(), uids, {.date_and_size = true}));
     state_.flags_known = true;
@@ -152,7 +188,7 @@ class Syncing {
     if (mailbox_->by_upstream().size() == selected_.exists) co_return Result<>();
     imap::SequenceSet uids;
     CO_TRY(uids, co_await all_uids(client_));
-    if (used_qresync() && !known_of_all().minus(uids).empty()) {
+    if (used_qresync() && !known_of_all().minus(uids).minus(late_vanished_).empty()) {
       // It should have told of these: it does so no more for this server.
       options_.tier->qresync = false;
       options_.tier->distrust = "QRESYNC missed messages that are gone";
@@ -175,7 +211,7 @@ class Syncing {
     state_.highest_modseq = selected_.highest_modseq;
     state_.messages = static_cast<std::uint32_t>(bound.size());
     state_.last_good_check = now_seconds();
-    co_return co_await account_->set_upstream_state(mailbox_->id(), state_);
+    co_return co_await store_state();
   }
 
   Task<Result<>> add_uids(imap::SequenceSet uids) {
@@ -229,6 +265,7 @@ class Syncing {
   MailboxSyncOptions options_;
   cache::UpstreamState state_;
   SelectedMailbox selected_;
+  imap::SequenceSet late_vanished_;
 };
 
 }  // namespace

@@ -42,8 +42,10 @@ struct MailboxSyncOptions {
 Task<Result<>> sync_mailbox(Client* client, cache::Account* account, cache::MailboxId mailbox,
                             MailboxSyncOptions options);
 
-/// Finds the messages of a mailbox whose UIDVALIDITY changed again, by what they are.
+/// Finds the messages of a mailbox whose UIDVALIDITY changed again, by what they are. `exists`: how
+/// many the server says that there are: nothing is done unless it tells of as many.
+/// Errors: as sync_mailbox(); kProtocol when the server does not tell of all.
 Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::MailboxRef mailbox,
-                              imap::UidValidity validity);
+                              imap::UidValidity validity, std::uint32_t exists, Brake brake);
 
 }  // namespace upstream

@@ -3,6 +3,7 @@
 // there is none, the internal date with the size.
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "base/log.h"
 #include "protocol/imap/envelope.h"
@@ -24,13 +25,34 @@ std::string identity(std::string_view message_id, std::uint64_t size, std::int64
   return id.empty() ? fmt::format("{} {}", date, size) : fmt::format("{} {}", id, size);
 }
 
+// Messages of ours under what they are known by; twins in their order, which renumbering keeps.
+class Known {
+ public:
+  void add(const std::string& identity, imap::Uid uid) { rows_[identity].uids.push_back(uid); }
+  std::optional<imap::Uid> take(const std::string& identity) {
+    const auto found = rows_.find(identity);
+    if (found == rows_.end() || found->second.taken == found->second.uids.size()) {
+      return std::nullopt;
+    }
+    return found->second.uids[found->second.taken++];
+  }
+
+ private:
+  struct Row {
+    std::vector<imap::Uid> uids;
+    std::size_t taken = 0;
+  };
+  std::map<std::string, Row> rows_;
+};
+
 }  // namespace
 
 Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::MailboxRef mailbox,
-                              imap::UidValidity validity) {
+                              imap::UidValidity validity, std::uint32_t exists, Brake brake) {
   struct Theirs {
     imap::Uid uid;
     std::string identity;
+    std::string date_and_size;
   };
   std::vector<Theirs> theirs;
   imap::FetchCommand command;
@@ -49,16 +71,27 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
         fetched->envelope ? fetched->envelope->message_id.value_or(std::string()) : std::string();
     const std::int64_t date =
         fetched->internal_date ? fetched->internal_date->utc.time_since_epoch().count() : 0;
-    theirs.push_back({*fetched->uid, identity(id, fetched->size_bytes.value_or(0), date)});
+    const std::uint64_t size = fetched->size_bytes.value_or(0);
+    theirs.push_back({*fetched->uid, identity(id, size, date), identity({}, size, date)});
     return true;
   };
-  CO_TRY(const Answer answer, co_await client->run(std::move(command), std::move(exchange)));
   // An empty mailbox may refuse "1:*".
-  if (!answer.ok() && !theirs.empty()) co_return fail(error_of(answer, "FETCH"));
+  if (exists > 0) {
+    CO_TRY(const Answer answer, co_await client->run(std::move(command), std::move(exchange)));
+    if (!answer.ok()) co_return fail(error_of(answer, "FETCH"));
+  }
   std::ranges::sort(theirs, {}, &Theirs::uid);
+  const auto twice = std::ranges::unique(theirs, {}, &Theirs::uid);
+  theirs.erase(twice.begin(), twice.end());
+  // What is not told of would be taken for gone.
+  if (theirs.size() < exists) {
+    co_return fail(Errc::kProtocol,
+                   fmt::format("the server tells of {} of its {} messages", theirs.size(), exists));
+  }
 
-  // Twins are told apart by their order, which renumbering keeps.
-  std::map<std::string, std::vector<imap::Uid>> ours;
+  Known by_id;
+  Known by_date;  // those whose summary is not cached
+  std::size_t known = 0;
   {
     std::vector<cache::MessageEntry> entries;
     for (const auto& [old_uid, uid] : mailbox->by_upstream()) {
@@ -77,21 +110,27 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
           });
         });
     if (!read) co_return read;
+    known = entries.size();
     for (std::size_t i = 0; i < entries.size(); ++i) {
-      ours[identity(ids[i], entries[i].size, entries[i].internal_date)].push_back(entries[i].uid);
-      // One whose summary is not cached is known by date and size alone.
-      if (!ids[i].empty()) continue;
+      const cache::MessageEntry& entry = entries[i];
+      (ids[i].empty() ? by_date : by_id)
+          .add(identity(ids[i], entry.size, entry.internal_date), entry.uid);
     }
   }
   std::vector<std::pair<imap::Uid, imap::Uid>> pairs;
-  std::map<std::string, std::size_t> used;
   for (const Theirs& one : theirs) {
-    const auto found = ours.find(one.identity);
-    if (found == ours.end()) continue;
-    std::size_t& next = used[one.identity];
-    if (next < found->second.size()) pairs.emplace_back(found->second[next++], one.uid);
+    std::optional<imap::Uid> ours = by_id.take(one.identity);
+    if (!ours) ours = by_date.take(one.date_and_size);
+    if (ours) pairs.emplace_back(*ours, one.uid);
   }
   std::ranges::sort(pairs);
+  const std::size_t gone = known - pairs.size();
+  if (gone > 0 && brake && !brake(mailbox->id(), gone, known)) {
+    co_return fail(Errc::kUnavailable,
+                   fmt::format("{} of {} messages are not found under upstream's new UIDVALIDITY: "
+                               "looking again before they are removed here",
+                               gone, known));
+  }
   account->log().info("{} of {} messages found again", pairs.size(), theirs.size());
   CO_TRY_VOID(co_await account->rebind_upstream(mailbox->id(), validity, std::move(pairs)));
   co_return co_await account->vanish_unbound(mailbox->id());

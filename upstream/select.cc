@@ -24,6 +24,8 @@ bool SelectedMailbox::take(imap::Response& response) {
   const auto* condition = std::get_if<imap::ConditionResponse>(&response);
   if (condition == nullptr || condition->condition != imap::Condition::kOk) return false;
   const imap::ResponseText& text = condition->text;
+  // RFC 7162 3.2.11: all before this was about the mailbox that was selected before.
+  if (text.has(imap::Code::kClosed)) *this = {};
   if (const auto* code = text.find<imap::UidValidityCode>()) uid_validity = code->uid_validity;
   if (const auto* code = text.find<imap::UidNextCode>()) uid_next = code->uid.value();
   if (const auto* code = text.find<imap::HighestModSeqCode>()) {
