@@ -59,6 +59,10 @@ Errc meaning(const Answer& answer) {
                ? Errc::kNotFound
                : Errc::kAlreadyExists;
   }
+  for (const std::string_view missing :
+       {"no such", "unknown mailbox", "unknown folder", "mailbox not found", "folder not found"}) {
+    if (words.find(missing) != std::string::npos) return Errc::kNotFound;
+  }
   if (words.find("permission") != std::string::npos || words.find("denied") != std::string::npos) {
     return Errc::kPermission;
   }

@@ -20,6 +20,8 @@ using imap::Capability;
 constexpr std::size_t kFlagEntries = 10'000;  // coalesced into one go
 constexpr std::uint32_t kMaxAttempts = 20;    // of passing trouble, before the operator is asked
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
+constexpr std::int64_t kUnfinishedSeconds = 30;
+constexpr std::size_t kMessagesOfCommand = 100'000;
 
 std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -121,6 +123,36 @@ class Replaying {
     co_return Result<>();
   }
 
+  // Upstream has done it, or a part of it, and something came between: the note of what is in
+  // flight stays, so that the next try looks for it before anything is sent again.
+  Task<Result<>> unfinished(JournalEntry entry, Error error) {
+    if (!client_->is_alive()) co_return fail(std::move(error));
+    const auto now = account_->journal().find(entry.seq);
+    const bool too_often = now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
+    // After a renumbering the note says nothing, and the mailbox cannot be brought in step while
+    // something is in flight: sent twice is better than lost.
+    if (too_often || error.code() == Errc::kStale) {
+      co_return co_await refused({entry.seq}, std::move(error));
+    }
+    // Counts the try, and keeps the note.
+    if (now != account_->journal().end() && now->second.in_flight) {
+      const cache::InFlight note = *now->second.in_flight;
+      (void)co_await account_->mark_in_flight({entry.seq}, note);
+    }
+    options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds,
+                         error.text());
+    note_next_try(now_seconds() + kUnfinishedSeconds);
+    for (const cache::MailboxId id : mailboxes_of(entry.op)) blocked_.insert(id);
+    done_.insert(entry.seq);
+    co_return Result<>();
+  }
+
+  cache::InFlight note_of(JournalSeq seq) const {
+    const auto found = account_->journal().find(seq);
+    if (found == account_->journal().end()) return {};
+    return found->second.in_flight.value_or(cache::InFlight());
+  }
+
   // Selects the mailbox unless it is selected already. Its raw name is empty while it is not there.
   Task<Result<>> select(cache::MailboxId id) {
     if (selected_ == id) co_return Result<>();
@@ -129,12 +161,13 @@ class Replaying {
       co_return fail(Errc::kNotFound, "the mailbox is not there upstream");
     }
     selected_ = {};
+    const imap::UidValidity known = record->upstream.uid_validity;
     CO_TRY(selected_state_,
            co_await select_mailbox(client_, record->upstream.name,
                                    client_->has(Capability::kCondstore), std::nullopt));
-    const imap::UidValidity known = record->upstream.uid_validity;
     if (known.is_set() && selected_state_.uid_validity.is_set() &&
         known != selected_state_.uid_validity) {
+      outcome_.folders_changed = true;  // a look at the counters finds what is to be done
       // Its UIDs mean other messages now: nothing is done before they have been found again.
       co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
     }
@@ -210,7 +243,13 @@ class Replaying {
   // ---- Messages that come to be upstream ----
 
   // Notes durably where the messages will appear, before they are sent.
-  Task<Result<>> note_in_flight(JournalSeq seq, const cache::MailboxRecord* to) {
+  Task<Result<>> note_in_flight(JournalSeq seq, cache::MailboxId mailbox) {
+    const cache::MailboxRecord* to = account_->find_mailbox(mailbox);
+    if (to == nullptr || to->upstream.name.empty()) {
+      co_return fail(Errc::kNotFound, "the destination is not there upstream");
+    }
+    const imap::Uid known_next(std::max(1U, to->upstream.uid_next));
+    const imap::UidValidity known_validity = to->upstream.uid_validity;
     imap::StatusCommand command;
     command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
     command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};
@@ -225,8 +264,8 @@ class Replaying {
     };
     CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
     if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
-    if (!note.uid_next.is_set()) note.uid_next = imap::Uid(std::max(1U, to->upstream.uid_next));
-    if (!note.uid_validity.is_set()) note.uid_validity = to->upstream.uid_validity;
+    if (!note.uid_next.is_set()) note.uid_next = known_next;
+    if (!note.uid_validity.is_set()) note.uid_validity = known_validity;
     co_return co_await account_->mark_in_flight({seq}, note);
   }
 
@@ -293,13 +332,17 @@ class Replaying {
   struct Appended {
     std::optional<Error> refusal;
     std::optional<imap::AppendUidCode> code;
+    std::optional<Error> unreadable = std::nullopt;  // our own copy is damaged: upstream has none
   };
   // Sends one message from the cache.
   Task<Result<Appended>> send_message(cache::MailboxId to, cache::MessageId message,
                                       imap::FlagList flags, std::int64_t date, std::int16_t zone) {
-    const cache::MailboxRecord* record = account_->find_mailbox(to);
     const Result<cache::Digest> digest = co_await digest_of(message);
     if (!digest) co_return Appended{digest.error(), std::nullopt};
+    const cache::MailboxRecord* record = account_->find_mailbox(to);
+    if (record == nullptr || record->upstream.name.empty()) {
+      co_return Appended{Error(Errc::kNotFound, "the mailbox is gone"), std::nullopt};
+    }
     imap::AppendCommand command;
     command.mailbox = imap::MailboxName::from_server(record->upstream.name, false);
     imap::AppendMessage one;
@@ -309,25 +352,30 @@ class Replaying {
     one.size_bytes = digest->size;
     one.streamed = 0;
     command.messages.push_back(std::move(one));
+    std::optional<Error> unreadable;
     Exchange exchange;
-    exchange.message = [this, message](std::uint64_t offset, std::uint64_t length) {
-      return read_message(message, offset, length);
+    exchange.message = [this, message, &unreadable](std::uint64_t offset, std::uint64_t length) {
+      return read_message(message, offset, length, &unreadable);
     };
-    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
-    if (!answer.ok()) co_return Appended{error_of(answer, "APPEND"), std::nullopt};
+    const Result<Answer> answer = co_await client_->run(std::move(command), std::move(exchange));
+    if (!answer) co_return Appended{answer.error(), std::nullopt, std::move(unreadable)};
+    if (!answer->ok()) co_return Appended{error_of(*answer, "APPEND"), std::nullopt};
     Appended appended;
-    if (const auto* code = answer.text.find<imap::AppendUidCode>()) appended.code = *code;
+    if (const auto* code = answer->text.find<imap::AppendUidCode>()) appended.code = *code;
     co_return appended;
   }
   Task<Result<std::string>> read_message(cache::MessageId message, std::uint64_t offset,
-                                         std::uint64_t length) {
-    co_return co_await run_blocking(
+                                         std::uint64_t length, std::optional<Error>* failed) {
+    Result<std::string> read = co_await run_blocking(
         account_->executor(),
         [reader = account_->reader(), message, offset, length]() -> Result<std::string> {
           std::string bytes;
           TRY_VOID(reader.body(message, offset, length, &bytes));
+          if (bytes.empty()) return fail(Errc::kCorruption, "the cached message is cut short");
           return bytes;
         });
+    if (!read) *failed = read.error();
+    co_return read;
   }
 
   Task<Result<>> perform(JournalEntry entry, cache::JournalAppend op) {
@@ -342,15 +390,13 @@ class Replaying {
     if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
       Result<cache::ReplayedUids> found =
           co_await find_created(op.mailbox, *entry.in_flight, sought);
-      if (!found) co_return co_await refused({entry.seq}, found.error());
+      if (!found) co_return co_await unfinished(std::move(entry), found.error());
       if (!found->uids.empty()) {
         options_.log.info("a message that was under way is there: it is not sent again");
         co_return co_await done({entry.seq}, std::move(*found));
       }
     }
-    record = account_->find_mailbox(op.mailbox);
-    if (record == nullptr) co_return Result<>();
-    if (const Result<> noted = co_await note_in_flight(entry.seq, record); !noted) {
+    if (const Result<> noted = co_await note_in_flight(entry.seq, op.mailbox); !noted) {
       co_return co_await refused({entry.seq}, noted.error());
     }
     std::int64_t date = entry.created;
@@ -364,6 +410,14 @@ class Replaying {
     }
     CO_TRY(const Appended appended,
            co_await send_message(op.mailbox, op.message, op.flags, date, zone));
+    if (appended.unreadable) {
+      // The connection went with it, as there is no other way to take half a literal back; without
+      // this it would do so again and again.
+      options_.log.error("a message cannot be sent: {}", appended.unreadable->text());
+      if (appended.unreadable->code() != Errc::kIo) {
+        (void)co_await account_->park({entry.seq}, appended.unreadable->text());
+      }
+    }
     if (appended.refusal) co_return co_await refused({entry.seq}, *appended.refusal);
     cache::ReplayedUids created;
     if (appended.code && !appended.code->uids.empty()) {
@@ -372,10 +426,9 @@ class Replaying {
       co_return co_await done({entry.seq}, std::move(created));
     }
     // Without UIDPLUS: looked up in the destination.
-    const cache::InFlight note =
-        account_->journal().at(entry.seq).in_flight.value_or(cache::InFlight());
-    Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, note, sought);
-    if (!found) co_return co_await refused({entry.seq}, found.error());
+    Result<cache::ReplayedUids> found =
+        co_await find_created(op.mailbox, note_of(entry.seq), sought);
+    if (!found) co_return co_await unfinished(std::move(entry), found.error());
     co_return co_await done({entry.seq}, std::move(*found));
   }
 
@@ -401,7 +454,7 @@ class Replaying {
       }
       Result<cache::ReplayedUids> found =
           co_await find_created(op.to, *entry.in_flight, std::move(sought));
-      if (!found) co_return co_await refused({entry.seq}, found.error());
+      if (!found) co_return co_await unfinished(std::move(entry), found.error());
       created = std::move(*found);
       arrived.insert(created.uids.begin(), created.uids.end());
     }
@@ -422,30 +475,45 @@ class Replaying {
         without_source.push_back(into);
       }
     }
-    to = account_->find_mailbox(op.to);
-    if (const Result<> noted = co_await note_in_flight(entry.seq, to); !noted) {
-      co_return co_await refused({entry.seq}, noted.error());
+    if (arrived.empty()) {
+      if (const Result<> noted = co_await note_in_flight(entry.seq, op.to); !noted) {
+        co_return co_await refused({entry.seq}, noted.error());
+      }
+    } else if (entry.in_flight) {
+      // What has arrived is to be found again should this be cut as well: the first note counts.
+      const Result<> noted = co_await account_->mark_in_flight({entry.seq}, *entry.in_flight);
+      if (!noted) co_return co_await unfinished(std::move(entry), noted.error());
     }
     if (!wanted.empty()) {
       if (const Result<> ready = co_await select(op.from); !ready) {
-        co_return co_await refused({entry.seq}, ready.error());
+        co_return co_await (arrived.empty() ? refused({entry.seq}, ready.error())
+                                            : unfinished(std::move(entry), ready.error()));
       }
       std::ranges::sort(wanted);
-      Result<std::optional<imap::CopyUidCode>> code = co_await transfer(op, wanted);
-      if (!code) co_return co_await refused({entry.seq}, code.error());
-      if (*code) {
-        const auto pairs = (*code)->pairs();
-        if (pairs) {
-          created.uid_validity = (*code)->uid_validity;
-          for (const auto& [theirs, there] : *pairs) {
-            const auto into = into_of.find(theirs);
-            if (into == into_of.end()) continue;
-            created.uids.emplace_back(into->second, there);
-            into_of.erase(into);
-          }
-          // Gone upstream before they could be copied.
-          for (const auto& [theirs, into] : into_of) without_source.push_back(into);
+      Transferred transferred;
+      const Result<> sent = co_await transfer(op, wanted, &transferred);
+      if (!sent) {
+        const bool untouched = arrived.empty() && !transferred.any;
+        co_return co_await (untouched ? refused({entry.seq}, sent.error())
+                                      : unfinished(std::move(entry), sent.error()));
+      }
+      for (const imap::CopyUidCode& code : transferred.codes) {
+        const auto pairs = code.pairs();
+        if (!pairs) {
+          transferred.told_all = false;
+          continue;
         }
+        created.uid_validity = code.uid_validity;
+        for (const auto& [theirs, there] : *pairs) {
+          const auto into = into_of.find(theirs);
+          if (into == into_of.end()) continue;
+          created.uids.emplace_back(into->second, there);
+          into_of.erase(into);
+        }
+      }
+      if (transferred.told_all) {
+        // Gone upstream before they could be copied.
+        for (const auto& [theirs, into] : into_of) without_source.push_back(into);
       } else {
         std::vector<Sought> sought;
         for (const auto& [theirs, into] : into_of) {
@@ -454,22 +522,17 @@ class Replaying {
           const Result<cache::Digest> digest = co_await digest_of(row->message);
           if (digest) sought.push_back({into, *digest});
         }
-        const auto now = account_->journal().find(entry.seq);
-        const cache::InFlight note = now == account_->journal().end()
-                                         ? cache::InFlight()
-                                         : now->second.in_flight.value_or(cache::InFlight());
-        Result<cache::ReplayedUids> found = co_await find_created(op.to, note, std::move(sought));
-        if (!found) co_return co_await refused({entry.seq}, found.error());
+        Result<cache::ReplayedUids> found =
+            co_await find_created(op.to, note_of(entry.seq), std::move(sought));
+        if (!found) co_return co_await unfinished(std::move(entry), found.error());
         created.uid_validity = found->uid_validity;
         created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
       }
     }
     if (op.move && !moved_already.empty()) {
-      if (const Result<> ready = co_await select(op.from); !ready) {
-        co_return co_await refused({entry.seq}, ready.error());
-      }
-      std::ranges::sort(moved_already);
-      CO_TRY_VOID(co_await remove(std::move(moved_already)));
+      Result<> removed = co_await select(op.from);
+      if (removed) removed = co_await remove(std::move(moved_already));
+      if (!removed) co_return co_await unfinished(std::move(entry), removed.error());
     }
     // Those whose source is gone are sent from the cache, if their bytes are here.
     for (const imap::Uid into : without_source) {
@@ -479,6 +542,12 @@ class Replaying {
       flags.system = row->visible.system;
       CO_TRY(const Appended appended, co_await send_message(op.to, row->message, std::move(flags),
                                                             row->internal_date, row->date_zone));
+      // Sent so that nothing is lost: one that cannot be stays here, in the destination.
+      if (!client_->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
+      if (appended.refusal) {
+        options_.log.error("a message whose source is gone is kept here alone: {}",
+                           appended.refusal->text());
+      }
       if (appended.code && !appended.code->uids.empty()) {
         created.uid_validity = appended.code->uid_validity;
         created.uids.emplace_back(into, imap::Uid(*appended.code->uids.begin()));
@@ -488,34 +557,60 @@ class Replaying {
     co_return co_await done({entry.seq}, std::move(created));
   }
 
-  // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it.
-  Task<Result<std::optional<imap::CopyUidCode>>> transfer(const cache::JournalCopy& op,
-                                                          std::vector<imap::Uid> uids) {
+  // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it. On an
+  // error `transferred` says whether something has been done already.
+  struct Transferred {
+    bool any = false;
+    bool told_all = true;
+    std::vector<imap::CopyUidCode> codes;
+  };
+  Task<Result<>> transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
+                          Transferred* transferred) {
     const cache::MailboxRecord* to = account_->find_mailbox(op.to);
-    const imap::SequenceSet set = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
+    if (to == nullptr || to->upstream.name.empty()) {
+      co_return fail(Errc::kNotFound, "the destination is not there upstream");
+    }
     const imap::MailboxName name = imap::MailboxName::from_server(to->upstream.name, false);
-    std::optional<imap::CopyUidCode> code;
-    Exchange exchange;
-    exchange.on_response = [&code](imap::Response& response) {
-      // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
-      const auto* condition = std::get_if<imap::ConditionResponse>(&response);
-      if (condition == nullptr) return false;
-      if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
-      return true;
-    };
     const bool move = op.move && client_->has(Capability::kMove);
-    imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, name})
-                                 : imap::Command(imap::CopyCommand{true, set, name});
-    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
-    if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
-    if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
+    for (const imap::SequenceSet& set :
+         split(imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)),
+               kMessagesOfCommand)) {
+      std::optional<imap::CopyUidCode> code;
+      Exchange exchange;
+      exchange.on_response = [&code](imap::Response& response) {
+        // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
+        const auto* condition = std::get_if<imap::ConditionResponse>(&response);
+        if (condition == nullptr) return false;
+        if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
+        return true;
+      };
+      imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, name})
+                                   : imap::Command(imap::CopyCommand{true, set, name});
+      CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+      if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
+      transferred->any = true;
+      if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
+      if (code) {
+        transferred->codes.push_back(*code);
+      } else {
+        transferred->told_all = false;
+      }
+    }
     if (op.move && !move) CO_TRY_VOID(co_await remove(std::move(uids)));
-    co_return code;
+    co_return Result<>();
   }
 
   // Removes just these from the selected mailbox.
   Task<Result<>> remove(std::vector<imap::Uid> uids) {
-    const imap::SequenceSet set = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
+    std::ranges::sort(uids);
+    for (imap::SequenceSet& part :
+         split(imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)),
+               kMessagesOfCommand)) {
+      CO_TRY_VOID(co_await remove_set(std::move(part)));
+    }
+    co_return Result<>();
+  }
+  Task<Result<>> remove_set(imap::SequenceSet set) {
     imap::FlagList deleted;
     deleted.system.add(imap::SystemFlag::kDeleted);
     const auto store = [&deleted](imap::SequenceSet which, bool add) {
@@ -555,14 +650,19 @@ class Replaying {
     CO_TRY(const Answer searched, co_await client_->run(std::move(search), std::move(exchange)));
     if (!searched.ok()) co_return fail(error_of(searched, "SEARCH"));
     others = others.minus(set);
-    const auto run_ok = [this](imap::Command command) -> Task<Result<>> {
-      return expect_ok(std::move(command));
-    };
-    if (!others.empty()) CO_TRY_VOID(co_await run_ok(store(others, false)));
-    CO_TRY_VOID(co_await run_ok(store(set, true)));
-    CO_TRY_VOID(co_await run_ok(imap::ExpungeCommand{}));
-    if (!others.empty()) CO_TRY_VOID(co_await run_ok(store(others, true)));
-    co_return Result<>();
+    const std::vector<imap::SequenceSet> spared = split(others, kMessagesOfCommand);
+    Result<> removed;
+    for (const imap::SequenceSet& part : spared) {
+      if (removed) removed = co_await expect_ok(store(part, false));
+    }
+    if (removed) removed = co_await expect_ok(store(set, true));
+    if (removed) removed = co_await expect_ok(imap::ExpungeCommand{});
+    // Whatever came of it, they get back what others gave them.
+    for (const imap::SequenceSet& part : spared) {
+      const Result<> restored = co_await expect_ok(store(part, true));
+      if (removed && !restored) removed = restored;
+    }
+    co_return removed;
   }
 
   Task<Result<>> expect_ok(imap::Command command) {
@@ -656,7 +756,27 @@ class Replaying {
     }
     outcome_.folders_changed = true;
     CO_TRY_VOID(co_await bind(op.mailbox, *to));
+    CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
     co_return co_await done({entry.seq});
+  }
+
+  // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
+  Task<Result<>> bind_below(std::string from, std::string to) {
+    if (options_.space.delimiter == 0) co_return Result<>();
+    from += options_.space.delimiter;
+    to += options_.space.delimiter;
+    std::vector<std::pair<cache::MailboxId, cache::UpstreamState>> below;
+    for (const auto& [name, record] : account_->mailboxes()) {
+      if (!record->upstream.name.starts_with(from)) continue;
+      cache::UpstreamState state = record->upstream;
+      state.name.replace(0, from.size(), to);
+      below.emplace_back(record->id, std::move(state));
+    }
+    for (auto& [mailbox, state] : below) {
+      if (account_->find_mailbox(mailbox) == nullptr) continue;
+      CO_TRY_VOID(co_await account_->set_upstream_state(mailbox, std::move(state)));
+    }
+    co_return Result<>();
   }
 
   Task<Result<>> perform(JournalEntry entry, cache::JournalSubscribe op) {
