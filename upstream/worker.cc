@@ -32,6 +32,11 @@ constexpr milliseconds kRefusedDelay = 2min;
 // What the newest messages of a mailbox get before bodies are fetched: a first screen or two.
 constexpr std::size_t kFirstSummaries = 200;
 constexpr std::size_t kBodyBatch = 500;
+// A mailbox whose bodies could not be fetched is left alone for so long.
+constexpr milliseconds kBodiesLater = 2min;
+// Where there is no IDLE.
+constexpr milliseconds kPollInstead = 60s;
+constexpr const char* kMainPurpose = "sync";
 // Losing more than this, and more than half, is looked at twice.
 constexpr std::uint64_t kBrakeMessages = 20;
 
@@ -79,9 +84,9 @@ class Worker::Impl {
 
   Task<void> stop() {
     tasks_.request_stop();
-    for (Client* client : clients_) {
+    for (Client* client : std::set<Client*>(clients_)) {
       client->wake();
-      client->connection().abort();
+      client->abort();
     }
     changed_.set();
     co_await tasks_.close();
@@ -121,13 +126,27 @@ class Worker::Impl {
   }
 
   Task<Result<>> ensure_selectable(cache::MailboxId mailbox, std::stop_token stop) {
+    const cache::MailboxRecord* asked = account_->find_mailbox(mailbox);
+    if (asked != nullptr && (asked->attributes & (cache::kNoSelect | cache::kNonExistent)) != 0) {
+      co_return fail(Errc::kUnavailable, "the mailbox cannot be selected upstream");
+    }
     mark_dirty(mailbox, true);
-    co_return co_await wait_until(
-        [this, mailbox] {
+    const std::uint64_t failures = failures_[mailbox].count;
+    CO_TRY_VOID(co_await wait_until(
+        [this, mailbox, failures] {
           const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
-          return record == nullptr || record->upstream.uids_known;
+          // One that is not on upstream's list was made here and has what it has.
+          return record == nullptr || record->upstream.uids_known ||
+                 (record->upstream.name.empty() && account_->is_listed()) ||
+                 failures_[mailbox].count != failures;
         },
-        std::move(stop));
+        std::move(stop)));
+    // A mailbox that upstream does not open is not waited for.
+    const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+    if (record != nullptr && !record->upstream.uids_known && failures_[mailbox].count != failures) {
+      co_return fail(Errc::kUnavailable, failures_[mailbox].why);
+    }
+    co_return Result<>();
   }
 
   Task<Result<>> fetch(cache::MailboxId mailbox, imap::SequenceSet uids, bool bodies,
@@ -204,6 +223,11 @@ class Worker::Impl {
   }
 
   Task<Result<Connected>> open(std::string purpose, bool compress) {
+    // Wrong credentials are tried by the main connection alone, and slowly.
+    const bool main = purpose == kMainPurpose;
+    if (!main && steady_clock::now() < refused_until_) {
+      co_return fail(Errc::kUnavailable, last_error_);
+    }
     while (!attempts_.empty() && attempts_.front() < steady_clock::now() - 1min) {
       attempts_.pop_front();
     }
@@ -215,7 +239,12 @@ class Worker::Impl {
     request.trace = trace_;
     request.log = log_.with_session(purpose);
     Result<Connected> connected = co_await connect(loop_, std::move(request), tasks_.stop_token());
+    if (!connected && connected.error().code() == Errc::kPermission) {
+      refused_until_ = steady_clock::now() + kRefusedDelay;
+      last_error_ = connected.error().text();
+    }
     if (!connected) co_return fail(std::move(connected).error());
+    if (main) refused_until_ = {};
     clients_.insert(connected->client.get());
     co_return connected;
   }
@@ -234,13 +263,19 @@ class Worker::Impl {
     const std::stop_token stop = tasks_.stop_token();
     while (!stop.stop_requested()) {
       ++connection_serial_;
-      Result<Connected> connected = co_await open("sync", false);
+      ++look_serial_;
+      Result<Connected> connected = co_await open(kMainPurpose, false);
+      const bool refused =
+          !connected && (connected.error().code() == Errc::kPermission ||
+                         connected.error().code() == Errc::kNotFound);  // no secret
       Result<> served;
       if (connected) {
         server_ = connected->server;
         tier_.condstore = connected->client->has(imap::Capability::kCondstore);
         tier_.qresync = connected->qresync && !qresync_lies_;
         last_error_.clear();
+        // A connection that ends is noticed now, not when it is next needed.
+        connected->client->set_end_listener([this] { wake_.set(); });
         log_.info("connected to {} ({}), {}", settings_.upstream->host, server_, tier_.name());
         set_state(State::kOnline);
         watch_wake_.set();
@@ -250,18 +285,19 @@ class Worker::Impl {
         served = fail(std::move(connected).error());
       }
       if (stop.stop_requested()) break;
-      co_await pause(served ? Error(Errc::kClosed, "closed") : std::move(served).error());
+      co_await pause(served ? Error(Errc::kClosed, "closed") : std::move(served).error(), refused);
     }
   }
 
-  Task<void> pause(Error error) {
-    const bool refused = error.code() == Errc::kPermission || error.code() == Errc::kNotFound;
+  Task<void> pause(Error error, bool refused) {
     const milliseconds delay = refused ? std::max(kRefusedDelay, backoff_.next()) : backoff_.next();
     last_error_ = error.text();
     next_try_ = now_seconds() + delay.count() / 1000;
     log_.warning("offline, next try in {:.1f} s: {}", static_cast<double>(delay.count()) / 1000.0,
                  error.text());
     set_state(refused ? State::kRefused : State::kOffline);
+    // Those that listen find out whether their links are dead as well.
+    for (Client* client : clients_) client->wake();
     (void)co_await sleep_for(loop_, delay, tasks_.stop_token());
     // The state stays what it was until a try has succeeded: readers are not made to wait for hope.
   }
@@ -427,11 +463,14 @@ class Worker::Impl {
     }
   }
 
-  Task<Result<>> sync(Client* client, cache::MailboxId mailbox) {
+  Task<Result<>> sync(Client* client, cache::MailboxId mailbox, bool second_look = false) {
     const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
     if (record == nullptr || !is_syncable(*record)) co_return Result<>();
     // Its new messages may be ours: they are told apart by replay first.
-    if (account_->creation_in_flight(mailbox)) co_return Result<>();
+    if (account_->creation_in_flight(mailbox)) {
+      held_.insert(mailbox);
+      co_return Result<>();
+    }
     MailboxSyncOptions options;
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
@@ -445,9 +484,14 @@ class Worker::Impl {
     changed_.notify();
     if (synced) {
       flags_seen_[mailbox] = steady_clock::now();
+      failures_.erase(mailbox);
       co_return synced;
     }
     if (!client->is_alive()) co_return synced;
+    Failure& failure = failures_[mailbox];
+    ++failure.count;
+    failure.why = synced.error().text();
+    changed_.notify();
     log.warning("not in step: {}", synced.error().text());
     last_error_ = fmt::format("{}: {}", log.context().mailbox, synced.error().text());
     if (synced.error().code() == Errc::kLimit || synced.error().code() == Errc::kIo) {
@@ -455,22 +499,32 @@ class Worker::Impl {
     }
     // The brake wants another look over another connection; everything else is one mailbox's own
     // trouble, and the others go on.
-    if (braked_.contains(mailbox)) co_return fail(synced.error());
+    if (braked_.contains(mailbox) && !second_look) co_return co_await look_again(mailbox);
     co_return Result<>();
+  }
+
+  // Over another connection than the one that told of the loss. What it sees, or that it sees
+  // nothing, counts until the mailbox is looked at next.
+  Task<Result<>> look_again(cache::MailboxId mailbox) {
+    CO_TRY(Connected connected, co_await open("second look", false));
+    ++look_serial_;
+    Result<> looked = co_await sync(connected.client.get(), mailbox, true);
+    co_await release(std::move(connected.client), looked.has_value());
+    co_return looked;
   }
 
   // ---- Brakes ----
 
   bool brake_messages(cache::MailboxId mailbox, std::uint64_t gone, std::uint64_t known) {
-    if (gone <= kBrakeMessages || gone * 2 < known) return true;
+    // An empty mailbox is as suspicious as a much smaller one.
+    if (gone < known && (gone <= kBrakeMessages || gone * 2 < known)) return true;
     const auto held = braked_.find(mailbox);
-    if (held != braked_.end() && held->second.serial != connection_serial_ &&
-        held->second.gone <= gone) {
+    if (held != braked_.end() && held->second.serial != look_serial_ && held->second.gone <= gone) {
       braked_.erase(held);
       log_.warning("{} of {} messages are gone upstream, seen twice: removing them", gone, known);
       return true;
     }
-    braked_[mailbox] = {connection_serial_, gone};
+    braked_[mailbox] = {look_serial_, gone};
     return false;
   }
 
@@ -505,6 +559,7 @@ class Worker::Impl {
   // ---- Replay ----
 
   Task<Result<>> replay_journal(Client* client) {
+    release_held();
     if (account_->journal().empty()) {
       replay_again_ = 0;
       co_return Result<>();
@@ -513,8 +568,20 @@ class Worker::Impl {
     CO_TRY(const ReplayOutcome outcome,
            co_await replay(client, account_, {*space_, log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
+    release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
+  }
+
+  // Mailboxes that waited until a creating write was told apart.
+  void release_held() {
+    for (const cache::MailboxId mailbox : std::exchange(held_, {})) {
+      if (account_->creation_in_flight(mailbox)) {
+        held_.insert(mailbox);
+      } else {
+        mark_dirty(mailbox, false);
+      }
+    }
   }
 
   // ---- Watching: IDLE on INBOX and on what clients have selected ----
@@ -567,7 +634,7 @@ class Worker::Impl {
   Task<Result<>> watch_on(Client* client, cache::MailboxId mailbox, std::stop_token stop) {
     if (!client->has(imap::Capability::kIdle)) {
       // Without IDLE a NOOP now and then does it; polling covers the rest.
-      (void)co_await sleep_for(loop_, 60s, stop);
+      (void)co_await sleep_for(loop_, kPollInstead, stop);
       mark_dirty(mailbox, false);
       co_return Result<>();
     }
@@ -575,6 +642,10 @@ class Worker::Impl {
     if (record == nullptr || record->upstream.name.empty()) co_return Result<>();
     CO_TRY_VOID(co_await select_mailbox(client, record->upstream.name, false, std::nullopt));
     bool news = false;
+    struct Listening {
+      Client* client;
+      ~Listening() { client->set_listener({}); }
+    } const listening{client};
     client->set_listener([&news](imap::Response& response) {
       news |= std::holds_alternative<imap::ExistsResponse>(response) ||
               std::holds_alternative<imap::ExpungeResponse>(response) ||
@@ -582,7 +653,13 @@ class Worker::Impl {
               std::holds_alternative<imap::FetchResponse>(response);
     });
     while (!stop.stop_requested() && is_wanted(mailbox)) {
-      CO_TRY_VOID(co_await client->idle(settings_.sync.idle_renewal, stop));
+      CO_TRY(const Answer answer, co_await client->idle(settings_.sync.idle_renewal, stop));
+      // One that offers IDLE and refuses it is polled.
+      if (!answer.ok()) {
+        (void)co_await sleep_for(loop_, kPollInstead, stop);
+        if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
+        news = true;
+      }
       if (std::exchange(news, false)) mark_dirty(mailbox, true);
     }
     co_return Result<>();
@@ -608,7 +685,13 @@ class Worker::Impl {
       } else {
         for (const cache::MailboxId mailbox : work) {
           done = co_await complete(client->get(), mailbox);
-          if (!done || stop.stop_requested()) break;
+          if (stop.stop_requested()) break;
+          if (done) continue;
+          // Our own disk, or the connection; else one mailbox's trouble, and the others go on.
+          if (done.error().code() == Errc::kLimit || !(*client)->is_alive()) break;
+          log_.info("bodies: {}", done.error().text());
+          bodies_later_[mailbox] = steady_clock::now() + kBodiesLater;
+          done = {};
         }
         co_await release(std::move(*client), done.has_value());
         // What came meanwhile is looked for again; what upstream does not give has been parked.
@@ -628,6 +711,8 @@ class Worker::Impl {
     const bool headers = settings_.prefetch.kind == config::Prefetch::Kind::kHeaders;
     for (const auto& [name, record] : account_->mailboxes()) {
       if (!is_syncable(*record) || !record->upstream.flags_known) continue;
+      const auto later = bodies_later_.find(record->id);
+      if (later != bodies_later_.end() && steady_clock::now() < later->second) continue;
       const auto parked = parked_.find(record->id);
       const std::size_t given_up = parked == parked_.end() ? 0 : parked->second.size();
       const std::size_t have = headers ? record->summaries : record->bodies;
@@ -648,7 +733,7 @@ class Worker::Impl {
            co_await select_mailbox(client, record->upstream.name, false, std::nullopt));
     if (validity.is_set() && selected.uid_validity.is_set() && selected.uid_validity != validity) {
       mark_dirty(id, false);
-      co_return Result<>();
+      co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
     }
     CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(id));
     const bool headers = settings_.prefetch.kind == config::Prefetch::Kind::kHeaders;
@@ -661,8 +746,10 @@ class Worker::Impl {
     }
     if (!headers) {
       std::set<imap::Uid> tried;
-      NextBodies next = [this, &mailbox, &tried] {
+      NextBodies next = [this, &mailbox, &tried, validity] {
         imap::SequenceSet wanted;
+        // Renumbered meanwhile: the UIDs that we know now are not those of this connection.
+        if (mailbox->record().upstream.uid_validity != validity) return wanted;
         std::size_t count = 0;
         const std::int64_t oldest = settings_.prefetch.kind == config::Prefetch::Kind::kRecent
                                         ? now_seconds() - settings_.prefetch.recent.count() / 1000
@@ -699,6 +786,10 @@ class Worker::Impl {
     return found;
   }
 
+  struct Failure {
+    std::uint64_t count = 0;
+    std::string why;
+  };
   struct Held {
     std::uint64_t serial = 0;  // of the connection that saw it
     std::uint64_t gone = 0;
@@ -719,8 +810,9 @@ class Worker::Impl {
   bool qresync_lies_ = false;
   std::optional<Namespace> space_;
   std::deque<steady_clock::time_point> attempts_;
-  std::uint64_t connection_serial_ = 0;
-  std::uint64_t bytes_in_ = 0;  // of connections that are closed
+  std::uint64_t connection_serial_ = 0;  // of the main connection: the folder list's brake
+  std::uint64_t look_serial_ = 0;        // of connections that look at mailboxes: theirs
+  std::uint64_t bytes_in_ = 0;           // of connections that are closed
   std::uint64_t bytes_out_ = 0;
   std::set<Client*> clients_;
   steady_clock::time_point last_noop_ = steady_clock::now();
@@ -728,6 +820,10 @@ class Worker::Impl {
   std::deque<cache::MailboxId> dirty_;  // to be synced, the urgent ones in front
   std::int64_t replay_again_ = 0;
   std::map<cache::MailboxId, Held> braked_;
+  std::map<cache::MailboxId, Failure> failures_;  // since it was last in step
+  std::set<cache::MailboxId> held_;               // wait for a creating write to be told apart
+  std::map<cache::MailboxId, steady_clock::time_point> bodies_later_;
+  steady_clock::time_point refused_until_;
   Held braked_folders_;
   std::map<cache::MailboxId, std::uint32_t> watchers_;  // sessions that have it selected
   std::set<cache::MailboxId> watching_;
