@@ -46,7 +46,7 @@ class Event {
   // The one timer of this event: a posted one cannot be taken back, and a loop that waits again and
   // again, each time for half an hour at most, must not pile them up.
   struct Alarm {
-    Event* event;
+    Event* event = nullptr;
     Executor::Clock::time_point at;
   };
   using WaiterPtr = std::shared_ptr<Waiter>;
