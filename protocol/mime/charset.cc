@@ -152,7 +152,7 @@ class CharsetDecoder::Icu {
 
   Converter converter_;
   char16_t high_ = 0;  // the first half of a character outside the BMP
-  std::array<UChar, 2048> units_;
+  std::array<UChar, 2048> units_{};
 };
 
 CharsetDecoder::CharsetDecoder(std::string_view charset) {

@@ -22,8 +22,9 @@ std::string_view without_line_end(std::string_view line) {
 }
 
 std::uint64_t shape_of(std::string_view name) {
-  const auto first = static_cast<unsigned char>(name.empty() ? '\0' : to_lower(name.front()));
-  return std::uint64_t{1} << ((first * 5U + name.size()) % 64U);
+  const std::size_t first =
+      static_cast<unsigned char>(name.empty() ? '\0' : to_lower(name.front()));
+  return std::uint64_t{1} << ((first * 5 + name.size()) % 64);
 }
 
 }  // namespace

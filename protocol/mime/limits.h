@@ -13,6 +13,7 @@ struct Limits {
   /// The same for all parts of a message together.
   std::size_t header_bytes = std::size_t{1024} * 1024;
   /// Levels of parts, the message itself included: containers on the last one are not entered.
+  /// REQUIRES: at most 128, which a section map can hold.
   std::size_t depth = 100;
   /// Parts in all, the message itself included.
   std::size_t parts = 10'000;

@@ -51,7 +51,7 @@ class Scanner {
   enum class State : std::uint8_t { kHeader, kBody, kBoundaryLine };
   enum class HeaderEnd : std::uint8_t { kEmptyLine, kCut };  // cut: by a boundary or the end
   struct OpenBoundary {
-    std::size_t node;
+    std::size_t node = 0;
     std::string text;
   };
   struct BoundaryMatch {

@@ -9,8 +9,8 @@ namespace mime {
 namespace {
 
 constexpr char kVersion = 1;
-// More levels than Limits lets a parser make.
-constexpr std::size_t kMaxDepth = 256;
+// More levels than Limits lets a parser make (Limits::depth).
+constexpr std::size_t kMaxDepth = 128;
 // Sums of a few of these stay within 64 bits.
 constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 60;
 
@@ -90,7 +90,7 @@ Result<SectionMap> SectionMap::decode(std::string_view bytes) {
     std::uint64_t end;
     std::uint64_t children_left;
   };
-  std::array<Open, kMaxDepth> open;
+  std::array<Open, kMaxDepth> open{};
   const auto root = take_part(&bytes, 0);
   if (!root || root->header.offset != 0) return damaged();
   map.header_size_ = root->header.size;

@@ -60,7 +60,7 @@ std::array<std::uint8_t, 16> siphash128(const std::array<std::uint8_t, 16>& key,
   state.absorb(load(bytes.data() + whole, bytes.size() - whole) | std::uint64_t{bytes.size() & 0xff}
                                                                       << 56);
 
-  std::array<std::uint8_t, 16> digest;
+  std::array<std::uint8_t, 16> digest{};
   const auto store = [&digest](std::size_t at, std::uint64_t word) {
     for (std::size_t i = 0; i < 8; ++i) digest[at + i] = static_cast<std::uint8_t>(word >> (8 * i));
   };

@@ -24,7 +24,7 @@ std::size_t ascii_prefix(std::string_view text) {
   std::size_t i = 0;
   // Four words at a time: the compiler makes vector code of it.
   for (; i + 32 <= text.size(); i += 32) {
-    std::array<std::uint64_t, 4> words;
+    std::array<std::uint64_t, 4> words{};
     std::memcpy(words.data(), text.data() + i, sizeof words);
     if (((words[0] | words[1] | words[2] | words[3]) & kHighBits) != 0) break;
   }
