@@ -66,8 +66,8 @@ using Result = std::expected<T, Error>;
 // TRY(auto x, f());     binds the value, or returns the error.
 // TRY_VOID(f());        the same without a value.
 // CO_TRY, CO_TRY_VOID   the same inside a coroutine.
-#define WS_TRY_IMPL(ret, tmp, decl, expr)               \
-  auto tmp = (expr);                                    \
+#define WS_TRY_IMPL(ret, tmp, decl, expr)                \
+  auto tmp = (expr);                                     \
   if (!tmp) ret std::unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)
 #define WS_TRY_VOID_IMPL(ret, tmp, expr) \

@@ -55,7 +55,8 @@ Task<Result<>> Service::start() {
     options.write_buffer_bytes = config.memory.write_buffer_bytes;
     return cache::Database::open(config.data_dir, options);
   };
-  Result<std::unique_ptr<cache::Database>> database = co_await run_blocking(static_cast<Executor*>(pool_->loop(0)), open);
+  Result<std::unique_ptr<cache::Database>> database =
+      co_await run_blocking(static_cast<Executor*>(pool_->loop(0)), open);
   if (!database) co_return fail(std::move(database).error());
   database_ = std::move(*database);
   if (!database_->rebuilt().empty()) {

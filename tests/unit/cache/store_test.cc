@@ -1,0 +1,203 @@
+#include "cache/store.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "cache/codec.h"
+#include "cache/database.h"
+#include "cache/keys.h"
+#include "tests/support/loop_fixture.h"
+#include "tests/support/temp_dir.h"
+
+namespace cache {
+namespace {
+
+class StoreTest : public testing::Test, public LoopFixture {
+ protected:
+  std::unique_ptr<Store> open() {
+    auto store = open_rocks_store((dir_ / "store").string(), options_);
+    EXPECT_TRUE(store.has_value()) << (store ? "" : store.error().text());
+    return store ? std::move(*store) : nullptr;
+  }
+  Result<> commit(Store* store, Batch batch, std::uint32_t stream = 1) {
+    return run(store->commit(stream, std::move(batch), Durability::kSynced, loop()));
+  }
+  static Batch put(std::string key, std::string value) {
+    Batch batch;
+    batch.put(Family::kIndex, std::move(key), std::move(value));
+    return batch;
+  }
+
+  support::TempDir dir_;
+  StoreOptions options_;
+};
+
+TEST_F(StoreTest, ABatchIsThereAfterReopening) {
+  {
+    const auto store = open();
+    Batch batch = put("a", "1");
+    batch.put(Family::kBody, "b", std::string(100'000, 'x'));
+    ASSERT_TRUE(commit(store.get(), std::move(batch)));
+  }
+  const auto store = open();
+  EXPECT_EQ(store->get(Family::kIndex, "a"), "1");
+  EXPECT_EQ(store->get(Family::kBody, "b")->size(), 100'000U);
+  const auto missing = store->get(Family::kIndex, "b");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code(), Errc::kNotFound);
+}
+
+TEST_F(StoreTest, ScansInOrderAndWithinTheRange) {
+  const auto store = open();
+  Batch batch;
+  for (const char* key : {"c", "a", "d", "b"}) batch.put(Family::kIndex, key, key);
+  ASSERT_TRUE(commit(store.get(), std::move(batch)));
+  Batch erase;
+  erase.erase_range(Family::kIndex, "b", "c");
+  ASSERT_TRUE(commit(store.get(), std::move(erase)));
+  std::string seen;
+  for (auto cursor = store->scan(Family::kIndex, "a", "d"); cursor->valid(); cursor->next()) {
+    seen += cursor->value();
+  }
+  EXPECT_EQ(seen, "ac");
+}
+
+TEST_F(StoreTest, ManyCommitsOfOneTurnComeBackInOrder) {
+  const auto store = open();
+  std::vector<int> order;
+  const auto many = [](StoreTest* test, Store* on, std::vector<int>* into) -> Task<bool> {
+    TaskGroup group(test->loop());
+    for (int i = 0; i < 200; ++i) {
+      group.spawn([](Store* s, Executor* e, int n, std::vector<int>* log) -> Task<void> {
+        const Result<> done =
+            co_await s->commit(1, put("k", std::to_string(n)), Durability::kSynced, e);
+        if (done) log->push_back(n);
+      }(on, test->loop(), i, into));
+    }
+    co_await group.close();
+    co_return true;
+  };
+  ASSERT_TRUE(run(many(this, store.get(), &order)));
+  ASSERT_EQ(order.size(), 200U);
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+  EXPECT_EQ(store->get(Family::kIndex, "k"), "199");
+}
+
+TEST_F(StoreTest, AFullDiskFailsTheStreamUntilItRecovers) {
+  options_.reserve_bytes = 1ULL << 60;  // no disk has this much free
+  const auto store = open();
+  const Result<> refused = commit(store.get(), put("a", "1"));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kLimit);
+  EXPECT_EQ(commit(store.get(), put("a", "2")).error().code(), Errc::kStale);
+  EXPECT_EQ(commit(store.get(), put("a", "3"), 2).error().code(), Errc::kLimit)
+      << "another stream learns of the disk itself";
+  store->recover(1);
+  EXPECT_EQ(commit(store.get(), put("a", "4")).error().code(), Errc::kLimit);
+  EXPECT_FALSE(store->get(Family::kIndex, "a").has_value());
+}
+
+TEST_F(StoreTest, ATornLogTailCostsOnlyTheTail) {
+  {
+    const auto store = open();
+    ASSERT_TRUE(commit(store.get(), put("first", "1")));
+    ASSERT_TRUE(commit(store.get(), put("second", std::string(5'000, 'x'))));
+  }
+  for (const auto& file : std::filesystem::directory_iterator(dir_ / "store")) {
+    if (file.path().extension() == ".log" && file.file_size() > 3'000) {
+      std::filesystem::resize_file(file.path(), file.file_size() - 100);
+    }
+  }
+  const auto store = open();
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(store->get(Family::kIndex, "first"), "1");
+}
+
+TEST_F(StoreTest, AnotherSchemaIsRefusedWithBothNumbers) {
+  {
+    const auto store = open();
+    Batch batch;
+    std::string version;
+    Encoder(&version).number(keys::kSchemaVersion + 1);
+    batch.put(Family::kMeta, keys::schema(), version);
+    ASSERT_TRUE(commit(store.get(), std::move(batch)));
+  }
+  const auto store = open_rocks_store((dir_ / "store").string(), options_);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code(), Errc::kStale);
+  EXPECT_NE(store.error().text().find("another version"), std::string::npos);
+}
+
+TEST_F(StoreTest, VerifyPassesOnASoundStoreAndFindsAFlippedBit) {
+  {
+    const auto store = open();
+    Batch batch;
+    for (int i = 0; i < 2'000; ++i) {
+      batch.put(Family::kSummary, "key" + std::to_string(i), std::string(500, 'a' + i % 26));
+    }
+    ASSERT_TRUE(commit(store.get(), std::move(batch)));
+    ASSERT_TRUE(store->compact());
+    double done = 0;
+    EXPECT_TRUE(store->verify([&done](double part) { done = part; }));
+    EXPECT_EQ(done, 1.0);
+  }
+  for (const auto& file : std::filesystem::directory_iterator(dir_ / "store")) {
+    if (file.path().extension() != ".sst" || file.file_size() < 4'000) continue;
+    std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(1'000);
+    bytes.put('\x55');
+  }
+  const auto store = open();
+  const Result<> verified = store->verify([](double) {});
+  ASSERT_FALSE(verified.has_value());
+  EXPECT_EQ(verified.error().code(), Errc::kCorruption);
+}
+
+class DatabaseTest : public StoreTest {};
+
+TEST_F(DatabaseTest, IsPrivateAndForOneProcess) {
+  const std::string path = (dir_ / "data").string();
+  const auto first = Database::open(path, options_);
+  ASSERT_TRUE(first.has_value()) << first.error().text();
+  struct stat facts{};
+  ASSERT_EQ(::stat(path.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0700U);
+  const auto second = Database::open(path, options_);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Errc::kLimit);
+  EXPECT_NE(second.error().text().find(std::to_string(::getpid())), std::string::npos)
+      << second.error().text();
+}
+
+TEST_F(DatabaseTest, ADamagedManifestIsRepairedAndReported) {
+  const std::string path = (dir_ / "data").string();
+  {
+    const auto database = Database::open(path, options_);
+    ASSERT_TRUE(database.has_value());
+    Batch batch = put("kept", "yes");
+    batch.put(Family::kJournal, "entry", "a write");
+    ASSERT_TRUE(commit((*database)->store(), std::move(batch)));
+  }
+  for (const auto& file : std::filesystem::directory_iterator(path + "/store")) {
+    if (file.path().filename().string().starts_with("MANIFEST")) {
+      std::filesystem::resize_file(file.path(), file.file_size() / 2);
+      std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+      bytes.seekp(20);
+      bytes << "garbage garbage garbage";
+    }
+  }
+  const auto database = Database::open(path, options_);
+  ASSERT_TRUE(database.has_value()) << database.error().text();
+  EXPECT_FALSE((*database)->rebuilt().empty());
+  EXPECT_EQ((*database)->store()->get(Family::kJournal, "entry"), "a write");
+}
+
+}  // namespace
+}  // namespace cache
