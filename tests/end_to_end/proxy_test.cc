@@ -10,12 +10,9 @@ class ProxyTest : public ProxyFixture, public testing::WithParamInterface<Server
 
 TEST_P(ProxyTest, FirstSyncShowsEveryMailboxAndMessage) {
   ASSERT_NO_FATAL_FAILURE(start_synced(GetParam()));
+  expect_convergence();  // to the byte
   const auto here = local_tree();
-  const auto there = upstream_tree();
   ASSERT_TRUE(here) << here.error().text();
-  ASSERT_TRUE(there) << there.error().text();
-  EXPECT_EQ(describe(*here), describe(*there));
-  EXPECT_EQ(*here, *there);  // to the byte
   EXPECT_EQ(here->at("INBOX").size(), 5U);
   EXPECT_EQ(here->at("Work/Old").size(), 1U);
 }
@@ -56,9 +53,14 @@ TEST_P(ProxyTest, FlagsTravelBothWays) {
   expect_ok(there.get(), "STORE 3 +FLAGS (\\Flagged)");
   expect_ok(there.get(), "STORE 1 -FLAGS (\\Flagged)");
   expect_ok(there.get(), "CLOSE");
-  EXPECT_TRUE(mailbox_becomes(here.get(), "INBOX", [](const auto& seen) {
-    return !has_flag(seen[0], "\\Flagged") && has_flag(seen[2], "\\Flagged");
-  })) << proxy_->log();
+  // imap4d tells nobody of flags: they are found by the sweep, once a minute in these tests.
+  EXPECT_TRUE(mailbox_becomes(
+      here.get(), "INBOX",
+      [](const auto& seen) {
+        return !has_flag(seen[0], "\\Flagged") && has_flag(seen[2], "\\Flagged");
+      },
+      90s))
+      << proxy_->log();
   expect_convergence();
 }
 

@@ -74,8 +74,12 @@ Result<> WaystationProcess::write_config() const {
       << quoted((dir_ / "local.password").string()) << "}, \"accounts\": [\"work\"]}},\n"
       << R"(  "sync": {"poll_interval": "10s", "reconnect_min": "100ms", "reconnect_max": "1s"},)"
       << "\n  \"log\": {\"level\": " << quoted(options_.log_level) << "}" << extra << "\n}\n";
-  std::ofstream(dir_ / "upstream.password") << options_.upstream_password << "\n";
-  std::ofstream(dir_ / "local.password") << password() << "\n";
+  for (const auto& [name, secret] : {std::pair("upstream.password", options_.upstream_password),
+                                     std::pair("local.password", password())}) {
+    std::ofstream(dir_ / name) << secret << "\n";
+    std::filesystem::permissions(
+        dir_ / name, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
   if (!config.flush()) return fail(Errc::kIo, "cannot write " + config_file().string());
   return {};
 }
