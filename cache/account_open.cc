@@ -193,7 +193,8 @@ void Account::adopt(Loaded loaded) {
   }
   for (LoadedRows& rows : loaded.boxes) {
     if (!stored.contains(rows.mailbox)) continue;
-    adopt_rows(&folders_[rows.mailbox], std::move(rows), loaded.keywords);
+    Folder* folder = &folders_[rows.mailbox];
+    adopt_rows(folder, std::move(rows), loaded.keywords);
   }
   for (auto at = folders_.begin(); at != folders_.end();) {
     if (stored.contains(at->first)) {

@@ -81,9 +81,9 @@ Result<imap::Uid> uid_in(std::string_view index_key);
 Result<MessageId> content_in(std::string_view content_key);
 Result<MessageId> message_in(std::string_view message_or_mark_key);
 struct TextKey {
-  TextKind kind;
+  TextKind kind = TextKind::kFields;
   MessageId message;
-  std::uint32_t chunk;
+  std::uint32_t chunk = 0;
 };
 Result<TextKey> text_in(std::string_view text_key);
 Result<std::uint64_t> change_in(std::string_view change_key);
