@@ -85,6 +85,7 @@ void Demand::warm_up() {
 }
 
 Task<void> Demand::run(std::stop_token stop) {
+  stop_ = stop;
   while (!stop.stop_requested()) {
     const Result<> waited = co_await work_.wait_for(kLinger, stop);
     work_.reset();
@@ -165,6 +166,24 @@ Task<Result<>> Demand::select(cache::MailboxId mailbox) {
   co_return Result<>();
 }
 
+// The prefetch may be storing some of them at this moment: then theirs are the bytes that count.
+Task<Result<>> Demand::wait_for_others(cache::MailboxRef mailbox, imap::SequenceSet uids) {
+  constexpr std::chrono::milliseconds kStep = 20ms;
+  constexpr int kSteps = 1'500;  // a large message on a slow line
+  for (int step = 0; step < kSteps; ++step) {
+    bool being_stored = false;
+    for (const std::uint32_t uid : uids) {
+      const cache::MessageEntry* entry = mailbox->find(imap::Uid(uid));
+      if (entry == nullptr || entry->has(cache::kHaveBody)) continue;
+      const auto writer = account_->begin_body(mailbox->id(), imap::Uid(uid));
+      being_stored |= !writer && writer.error().code() == Errc::kAlreadyExists;
+    }
+    if (!being_stored) break;
+    CO_TRY_VOID(co_await sleep_for(executor_, kStep, stop_));
+  }
+  co_return Result<>();
+}
+
 Task<Result<>> Demand::perform(std::vector<std::shared_ptr<Request>> batch) {
   const std::shared_ptr<Request>& first = batch.front();
   CO_TRY_VOID(co_await select(first->mailbox));
@@ -175,11 +194,12 @@ Task<Result<>> Demand::perform(std::vector<std::shared_ptr<Request>> batch) {
     case Request::Kind::kSummaries:
       co_return co_await fetch_summaries(client_.get(), account_, mailbox, std::move(uids));
     case Request::Kind::kBodies: {
+      const imap::SequenceSet wanted = uids;
       const Result<std::size_t> fetched =
           co_await fetch_bodies(client_.get(), account_, mailbox,
                                 [&uids] { return std::exchange(uids, imap::SequenceSet()); });
       if (!fetched) co_return fail(fetched.error());
-      co_return Result<>();
+      co_return co_await wait_for_others(mailbox, wanted);
     }
     case Request::Kind::kSearch:
       break;

@@ -42,11 +42,13 @@ class Demand {
 
   Task<Result<>> submit(std::shared_ptr<Request> request, std::stop_token stop);
   Task<void> serve_batch(std::stop_token stop);
+  Task<Result<>> wait_for_others(cache::MailboxRef mailbox, imap::SequenceSet uids);
   void fail_waiting(const Error& error);
   Task<Result<>> perform(std::vector<std::shared_ptr<Request>> batch);
   Task<Result<>> select(cache::MailboxId mailbox);
 
   Executor* executor_;
+  std::stop_token stop_;  // of run()
   cache::Account* account_;
   OpenClient open_;
   CloseClient close_;
