@@ -149,6 +149,7 @@ class Account {
                                           MailboxView* by);
   /// Begins a message: give its bytes to the writer, then append(). Dropped writers clean up.
   std::unique_ptr<ContentWriter> begin_message();
+  /// REQUIRES: content->finish().
   Task<Result<AppendResult>> append(MailboxId mailbox, std::unique_ptr<ContentWriter> content,
                                     imap::FlagList flags, std::optional<std::int64_t> internal_date,
                                     std::int16_t date_zone);
@@ -287,7 +288,7 @@ class Account {
   FolderPlan plan_folders(const std::vector<UpstreamMailbox>& list) const;
   void apply_folders(Change* change, const std::vector<UpstreamMailbox>& list,
                      const FolderPlan& plan);
-  bool is_being_renamed(const MailboxRecord& record) const;
+  std::set<MailboxId> renamed_here() const;
   bool is_being_created(MailboxId mailbox) const;
 
   // recovered.cc

@@ -28,16 +28,23 @@ bool looks_like(const UpstreamState& state, const UpstreamMailbox& listed) {
 struct Account::FolderPlan {
   std::map<MailboxId, std::size_t> matched;  // index into the list
   std::vector<bool> taken;                   // of the list
+  std::set<MailboxId> renamed;               // by a client, and upstream was not told yet
   std::vector<MailboxId> gone;               // upstream has them no more
 };
 
-// Whether a client renamed it, or a level above it, and upstream was not told yet.
-bool Account::is_being_renamed(const MailboxRecord& record) const {
-  return std::ranges::any_of(journal_, [&](const auto& item) {
-    const auto* rename = std::get_if<JournalRename>(&item.second.op);
-    return rename != nullptr && (rename->mailbox == record.id || record.name == rename->to ||
-                                 is_below(record.name, rename->to));
-  });
+// Mailboxes that a client renamed, themselves or with a level above them, and upstream was not told
+// yet.
+std::set<MailboxId> Account::renamed_here() const {
+  std::set<MailboxId> renamed;
+  for (const auto& [seq, entry] : journal_) {
+    const auto* rename = std::get_if<JournalRename>(&entry.op);
+    if (rename == nullptr) continue;
+    renamed.insert(rename->mailbox);
+    for (const auto& [name, record] : by_name_) {
+      if (name == rename->to || is_below(name, rename->to)) renamed.insert(record->id);
+    }
+  }
+  return renamed;
 }
 
 bool Account::is_being_created(MailboxId mailbox) const {
@@ -49,14 +56,7 @@ bool Account::is_being_created(MailboxId mailbox) const {
 Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& list) const {
   FolderPlan plan;
   plan.taken.resize(list.size());
-  std::map<MailboxId, bool> renamed;
-  bool any_rename = false;
-  for (const auto& [seq, entry] : journal_) {
-    any_rename = any_rename || std::holds_alternative<JournalRename>(entry.op);
-  }
-  for (const auto& [id, found] : folders_) {
-    if (any_rename && is_being_renamed(*found.record)) renamed[id] = true;
-  }
+  plan.renamed = renamed_here();
   const auto match = [&](auto key_of_record, auto key_of_listed) {
     std::map<std::string_view, std::size_t> by_key;
     for (std::size_t i = 0; i < list.size(); ++i) {
@@ -81,7 +81,7 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
   // What was renamed or deleted here is upstream under its old name still.
   match(
       [&](const MailboxRecord& r) -> std::string_view {
-        const bool is_old = renamed.contains(r.id) || (r.attributes & kDeletedHere) != 0;
+        const bool is_old = plan.renamed.contains(r.id) || (r.attributes & kDeletedHere) != 0;
         return is_old ? std::string_view(r.upstream.name) : std::string_view();
       },
       listed_raw);
@@ -210,7 +210,7 @@ void Account::apply_folders(Change* change, const std::vector<UpstreamMailbox>& 
       }
     }
     if (record->name == listed.name || (record->attributes & kDeletedHere) != 0 ||
-        is_being_renamed(*record)) {
+        plan.renamed.contains(id)) {
       continue;
     }
     by_name_.erase(record->name);
