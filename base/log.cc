@@ -12,11 +12,16 @@ std::atomic<LogFormat> g_format = LogFormat::kText;
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::kTrace: return spdlog::level::trace;
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kTrace:
+      return spdlog::level::trace;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -52,8 +57,8 @@ void append_json_string(std::string* out, std::string_view text) {
 }  // namespace
 
 void init_log(LogLevel level, LogFormat format) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "waystation", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("waystation",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   g_format = format;
   logger->set_pattern(format == LogFormat::kText
                           ? "%Y-%m-%dT%H:%M:%S.%e%z %^%-7l%$ %v"
@@ -72,7 +77,8 @@ Result<LogLevel> parse_log_level(std::string_view name) {
   if (name == "warning") return LogLevel::kWarning;
   if (name == "error") return LogLevel::kError;
   return fail(Errc::kInvalid, fmt::format("unknown log level \"{}\": expected trace, debug, info, "
-                                          "warning or error", name));
+                                          "warning or error",
+                                          name));
 }
 
 Log Log::with_mailbox(std::string mailbox) const {
