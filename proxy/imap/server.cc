@@ -258,8 +258,8 @@ class ImapServer::Impl {
                       ticket = std::move(*ticket)]() mutable {
       Result<net::Connection> adopted = net::Connection::adopt(home->loop, std::move(handover));
       if (!adopted) return;
-      home->group.spawn(serve(home, std::move(*adopted), std::move(users), std::move(who), id,
-                              std::move(ticket)));
+      home->group.spawn(
+          serve(home, std::move(*adopted), users, std::move(who), id, std::move(ticket)));
     });
   }
 

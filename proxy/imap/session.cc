@@ -198,7 +198,7 @@ Task<void> Session::execute(imap::TaggedCommand command) {
   const bool by_uid = info.name.starts_with("UID");
   const bool may_expunge = info.may_send_expunge;
   Result<Reply> reply = co_await std::visit(
-      [this](auto&& one) { return handle(this, std::move(one)); }, std::move(command.command));
+      [this](auto one) { return handle(this, std::move(one)); }, std::move(command.command));
   received_.clear();
   refused_append_.reset();
   // There is nobody left to answer, or nothing to say after the BYE.

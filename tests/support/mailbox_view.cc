@@ -80,7 +80,7 @@ Result<std::vector<MessageView>> read_mailbox(RawImap* client, std::string_view 
   if (!fetched.ok()) return fail(Errc::kProtocol, "FETCH: " + fetched.text);
   for (const std::string& line : fetched.untagged) {
     const std::size_t open = line.find(" FETCH (");
-    if (open == std::string::npos || open > 12) continue;
+    if (open > 12) continue;  // also when there is none
     MessageView message;
     bool has_flags = false;
     for (FetchReader reader(std::string_view(line).substr(open + 8)); !reader.at_end();) {

@@ -67,7 +67,7 @@ bool read_command(std::vector<std::string>* words) {
   const std::string password = argv[4];
   say("* OK [CAPABILITY " + std::string(kCapabilities) + "] Courier-IMAP ready.\r\n");
   for (std::vector<std::string> words; read_command(&words);) {
-    const std::string tag = words[0];
+    const std::string& tag = words[0];
     std::string name = words.size() > 1 ? words[1] : "";
     for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     if (name == "CAPABILITY") {

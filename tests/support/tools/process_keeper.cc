@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
   for (;;) {
     if (::poll(waits, 2, -1) < 0 && errno != EINTR) break;
     if (waits[0].revents != 0) break;  // the test has gone, or asks for the end
-    signalfd_siginfo ignored;
+    signalfd_siginfo ignored{};
     while (::read(signals, &ignored, sizeof(ignored)) > 0) continue;
     int status = 0;
     pid_t ended = 0;

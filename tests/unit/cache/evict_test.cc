@@ -27,7 +27,7 @@ class EvictTest : public testing::Test {
     }
     return uids.empty() ? "" : uids.encode();
   }
-  AccountFixture f{limited(8'000)};
+  AccountFixture f{limited(8'000)};  // NOLINT(readability-identifier-naming): short in every line
 };
 
 TEST_F(EvictTest, TheLeastRecentlyReadGoFirst) {

@@ -28,7 +28,7 @@ class FoldersTest : public testing::Test {
   Result<> rename(std::string from, std::string to) {
     return f.run(f.account().rename_mailbox(std::move(from), std::move(to)));
   }
-  AccountFixture f;
+  AccountFixture f;  // NOLINT(readability-identifier-naming): short in every line
 };
 
 TEST_F(FoldersTest, CreateMakesTheLevelsAbove) {

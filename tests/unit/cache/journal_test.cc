@@ -15,7 +15,7 @@ class JournalTest : public testing::Test {
   ~JournalTest() override { f.check(); }
   const JournalEntry& at(std::size_t index) { return f.account().journal().at(f.entry(index)); }
   std::vector<JournalSeq> first() { return {f.entry(0)}; }
-  AccountFixture f;
+  AccountFixture f;  // NOLINT(readability-identifier-naming): short in every line
 };
 
 TEST_F(JournalTest, AReplayedAppendIsBound) {

@@ -175,8 +175,8 @@ TEST(FetchResponseTest, CourierSequenceZeroIsNoMessage) {
 TEST(FetchResponseTest, StreamedLiteralsAreNamed) {
   const std::string_view text =
       "* 1 FETCH (BODY[HEADER] {10}\r\n UID 4 BODY[TEXT] {99}\r\n FLAGS ())";
-  const StreamedLiteral streamed[] = {{text.find("}") + 3, 10, false},
-                                      {text.rfind("}") + 3, 99, false}};
+  const StreamedLiteral streamed[] = {{text.find('}') + 3, 10, false},
+                                      {text.rfind('}') + 3, 99, false}};
   ResponseDecoder decoder;
   const Response response = decoder.decode({text, streamed});
   const auto& fetch = std::get<FetchResponse>(response);

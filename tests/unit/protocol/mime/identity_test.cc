@@ -20,7 +20,7 @@ std::string hex(const std::array<std::uint8_t, 16>& digest) {
 
 // Vectors of the reference implementation: key 00..0f, message 00, 01, ... of that length.
 TEST(SipHashTest, GivesTheReferenceVectors) {
-  std::array<std::uint8_t, 16> key;
+  std::array<std::uint8_t, 16> key{};
   for (std::uint8_t i = 0; i < 16; ++i) key[i] = i;
   std::string message;
   for (int i = 0; i < 64; ++i) message += static_cast<char>(i);
