@@ -26,10 +26,11 @@ constexpr Case kCases[] = {
 class ClientsTest : public ProxyFixture, public testing::WithParamInterface<Case> {
  protected:
   static void check(std::uint16_t port, const std::string& user, const std::string& password) {
-    const auto ended =
-        run({.argv = {WAYSTATION_SOURCE_DIR "/tests/end_to_end/clients/run", "127.0.0.1",
-                      std::to_string(port), user, password, GetParam().client}},
-            280s);
+    const auto ended = run(
+        {.argv = {std::string(WAYSTATION_SOURCE_DIR) +
+                      "/tests/end_to_end/clients/run",  // NOLINT(bugprone-suspicious-missing-comma)
+                  "127.0.0.1", std::to_string(port), user, password, GetParam().client}},
+        280s);
     ASSERT_TRUE(ended) << ended.error().text();
     EXPECT_TRUE(ended->status.success()) << ended->output;
   }

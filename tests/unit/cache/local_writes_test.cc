@@ -19,7 +19,7 @@ class LocalWritesTest : public testing::Test {
   const Op& op(std::size_t index) {
     return std::get<Op>(f.account().journal().at(f.entry(index)).op);
   }
-  AccountFixture f;
+  AccountFixture f;  // NOLINT(readability-identifier-naming): short in every line
 };
 
 TEST_F(LocalWritesTest, StoreIsSeenAtOnceAndWaitsForUpstream) {

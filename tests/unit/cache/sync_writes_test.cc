@@ -11,7 +11,7 @@ class SyncWritesTest : public testing::Test {
  protected:
   SyncWritesTest() { EXPECT_TRUE(f.list({"Work"}).has_value()); }
   ~SyncWritesTest() override { f.check(); }
-  AccountFixture f;
+  AccountFixture f;  // NOLINT(readability-identifier-naming): short in every line
 };
 
 UpstreamMessage with_email_id(std::uint32_t uid, std::string email_id) {

@@ -25,7 +25,7 @@ class ViewTest : public testing::Test {
   ViewTest() {
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(f.append("INBOX", mail("m")).has_value());
   }
-  AccountFixture f{local_account()};
+  AccountFixture f{local_account()};  // NOLINT(readability-identifier-naming): short in every line
 };
 
 TEST_F(ViewTest, NumbersAreCountedFromOne) {
