@@ -82,6 +82,9 @@ CopyResult Account::transfer_in(Change* change, const MailboxRef& from,
         JournalAppend{to->id(), entry.uid, entry.message, to_list(entry.visible, keywords_)});
   }
 
+  // Before the sources go: what goes with them may be a source of this entry.
+  if (!journaled.uids.empty()) change->add_entry(std::move(journaled));
+
   if (moves) {
     for (const MessageEntry& entry : entries) source.find(entry.uid)->have |= kShared;
   }
@@ -97,7 +100,6 @@ CopyResult Account::transfer_in(Change* change, const MailboxRef& from,
   } else if (moves) {
     remove_messages(change, from, uids_of(entries));
   }
-  if (!journaled.uids.empty()) change->add_entry(std::move(journaled));
   return result;
 }
 

@@ -127,20 +127,31 @@ void Account::bring_back_in(Change* change, MailboxId mailbox, const imap::Seque
     change->add_entry(JournalFlags{mailbox, imap::SequenceSet::of(uid.value(), uid.value()),
                                    delta_between(entry.upstream, entry.visible, keywords_)});
   }
-  // Copies that wait for one of them have a new source.
-  const JournalIndex::Seqs copies = journal_index_.copies_from(mailbox);
-  for (const JournalSeq seq : copies) {
-    const JournalCopy& copy = std::get<JournalCopy>(journal_.at(seq).op);
-    const bool concerned = std::ranges::any_of(
-        copy.uids, [&](const auto& pair) { return moved.contains(pair.first); });
-    if (!concerned) continue;
+  // Entries that bring them upstream, and copies that wait for them, name the new UIDs.
+  const auto is_moved = [&](imap::Uid uid) { return moved.contains(uid); };
+  const auto rename = [&](imap::Uid* uid) {
+    const auto at = moved.find(*uid);
+    if (at != moved.end()) *uid = at->second;
+  };
+  JournalIndex::Seqs concerned;
+  for (const auto& [old_uid, uid] : moved) {
+    if (const auto creator = journal_index_.creator(mailbox, old_uid)) concerned.insert(*creator);
+  }
+  for (const JournalSeq seq : journal_index_.copies_from(mailbox)) {
+    const auto& pairs = std::get<JournalCopy>(journal_.at(seq).op).uids;
+    if (std::ranges::any_of(pairs, [&](const auto& pair) { return is_moved(pair.first); })) {
+      concerned.insert(seq);
+    }
+  }
+  for (const JournalSeq seq : concerned) {
     change->edit_entry(seq, [&](JournalEntry* entry) {
-      auto& pairs = std::get<JournalCopy>(entry->op).uids;
-      for (auto& pair : pairs) {
-        const auto at = moved.find(pair.first);
-        if (at != moved.end()) pair.first = at->second;
+      if (auto* append = std::get_if<JournalAppend>(&entry->op)) return rename(&append->uid);
+      auto& copy = std::get<JournalCopy>(entry->op);
+      for (auto& [from, to] : copy.uids) {
+        if (copy.from == mailbox) rename(&from);
+        if (copy.to == mailbox) rename(&to);
       }
-      std::ranges::sort(pairs);
+      std::ranges::sort(copy.uids);
     });
   }
 }

@@ -39,6 +39,7 @@ class AccountFixture {
   MailboxId id(std::string_view name);
   const MailboxRecord& record(std::string_view name);
   MailboxRef box(std::string_view name);
+  MailboxRef box_by_id(MailboxId id);
   /// Upstream lists these, "a" as raw name of "a"; INBOX always.
   Result<> list(std::vector<std::string> names);
   UpstreamMailbox listed(std::string name);
