@@ -49,7 +49,7 @@ bool reachable_by_all(fs::path path) {
 }
 
 Result<fs::path> fetch() {
-  const fs::path dir = WAYSTATION_SERVERS_DIR;
+  fs::path dir = WAYSTATION_SERVERS_DIR;
   auto fetched = run({.argv = {WAYSTATION_FETCH_SERVERS, dir.string()}}, std::chrono::minutes(5));
   if (!fetched) return fail(Errc::kUnavailable, fetched.error().text());
   if (!fetched->status.success()) return fail(Errc::kUnavailable, fetched->output);
