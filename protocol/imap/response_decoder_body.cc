@@ -158,8 +158,8 @@ class BodyReader {
       part.type = word.bytes();
       if (word.equals("TEXT")) part.subtype = "PLAIN";
       if (word.equals("MULTIPART")) part.subtype = "MIXED";
-    } else if (!word.is_nil()) {
-      part.subtype = word.bytes();
+    } else if (std::string subtype = word.bytes(); !subtype.empty()) {
+      part.subtype = std::move(subtype);
     }
     // (NIL NIL NIL NIL NIL "7BIT" 0 …), Exchange: both are there and empty.
     const bool both = !is_number(nth(fields, 4)) && is_number(nth(fields, 5));

@@ -191,6 +191,8 @@ constexpr Case kCases[] = {
      R"(("TEXT" "HTML" NIL NIL NIL "7BIT" 1 1 NIL NIL NIL NIL) "MIXED" NIL NIL NIL NIL))"},
     {"ExchangeAllNilPartWithSize", R"((NIL NIL NIL NIL NIL "7BIT" 12 NIL NIL NIL NIL))",
      R"(("APPLICATION" "OCTET-STREAM" NIL NIL NIL "7BIT" 12 NIL NIL NIL NIL))"},
+    {"EmptyWordForTheTypes", R"(("" ("CHARSET" "utf-8") NIL NIL "7BIT" 5 "1" NIL NIL))",
+     R"(("APPLICATION" "OCTET-STREAM" ("CHARSET" "utf-8") NIL NIL "7BIT" 5 "1" NIL NIL NIL))"},
     {"ExchangeStrayDescriptionOfAMultipart",
      R"((("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 1) "REPORT" ("boundary" "b") "Delivery report" NIL))",
      R"((("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 1 NIL NIL NIL NIL) "REPORT" ("boundary" "b") NIL NIL )"
