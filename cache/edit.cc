@@ -95,7 +95,8 @@ void Edit::updated(const MessageEntry& before, MessageEntry* entry, bool tell) {
     if (tell || !(entry->visible == before.visible)) {
       entry->modseq = change_->modseq();
       see();
-      change_->told(box_).flags.add(entry->uid);
+      // Flags that become known are no change to anybody: whoever asked for them is still waiting.
+      if (tell || before.has(kHaveFlags)) change_->told(box_).flags.add(entry->uid);
     }
     count(before, -1);
     count(*entry, 1);

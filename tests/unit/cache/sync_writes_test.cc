@@ -61,6 +61,18 @@ TEST_F(SyncWritesTest, ASkeletonIsFilledLater) {
   EXPECT_EQ(f.record("INBOX").size, 1'010U + 1'011U + 1'012U);
 }
 
+TEST_F(SyncWritesTest, FlagsThatBecomeKnownAreNoNewsToASession) {
+  std::vector<UpstreamMessage> skeleton(2);
+  for (std::uint32_t i = 0; i < 2; ++i) skeleton[i].uid = imap::Uid(10 + i);
+  ASSERT_TRUE(f.merge("INBOX", skeleton).has_value());
+  const MailboxRef box = f.box("INBOX");
+  MailboxView view(box.get(), true);
+  ASSERT_TRUE(f.merge_range("INBOX", 10, 11, flags_of(kSeen)).has_value());
+  EXPECT_TRUE(view.take_changes(true).flags.empty()) << "whoever asked for them waits for them";
+  ASSERT_TRUE(f.merge_range("INBOX", 11, 11, flags_of(kFlagged)).has_value());
+  EXPECT_EQ(view.take_changes(true).flags, set_of(2)) << "now it is a change";
+}
+
 TEST_F(SyncWritesTest, ALateReportDoesNotUndoWhatWaits) {
   ASSERT_TRUE(f.merge_range("INBOX", 1, 2).has_value());
   ASSERT_TRUE(f.store_flags("INBOX", set_of(1, 2), add(kSeen, {"a"})).has_value());
