@@ -1,6 +1,6 @@
-// A client, another client at the server, a sync and a replay, all at random, over crashes and full
-// disks: when all is quiet, what is seen here is what upstream has, and nothing that was
-// acknowledged is lost.
+// A client, another client at the server, a sync and a replay, all at random, over crashes, full
+// disks and damaged stores: when all is quiet, what is seen here is what upstream has, and nothing
+// that was acknowledged is lost.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -216,8 +216,10 @@ class World {
   }
   void client_appends() {
     const std::string subject = "s" + std::to_string(next_subject_++);
-    if (f_.append(any_mailbox(), mail(subject), flags_of(some_flags()))) {
+    const std::string name = any_mailbox();
+    if (const auto appended = f_.append(name, mail(subject), flags_of(some_flags()))) {
       acknowledged_.insert(subject);
+      subject_of_message_[f_.box(name)->find(appended->uid)->message] = subject;
     }
   }
   void client_copies(bool moves) {
@@ -237,6 +239,10 @@ class World {
     const MessageEntry* entry = f_.box(name)->find(uid);
     if (entry == nullptr) return;
     if (entry->has(kHaveBody)) acknowledged_.erase(subject_of(f_.body(name, uid)));
+    if (const auto known = subject_of_message_.find(entry->message);
+        known != subject_of_message_.end()) {
+      acknowledged_.erase(known->second);
+    }
     for (const auto& [box_name, box] : upstream_.boxes) {
       const MailboxRecord* record = f_.account().find_mailbox(name);
       if (record->upstream.name != box_name) continue;
@@ -342,6 +348,10 @@ class World {
             upstream_message(uid, flags_of(imap::SystemFlags::from_bits(message.flags))));
       }
       if (!f_.run(f_.account().merge_upstream(id, std::move(messages)))) return;
+      for (const auto& [theirs, ours] : (*opened)->by_upstream()) {
+        const MessageEntry* entry = std::as_const(**opened).find_any(ours);
+        subject_of_message_[entry->message] = found->second.messages.at(theirs.value()).subject;
+      }
     }
   }
   void fetch_some_bodies() {
@@ -568,7 +578,12 @@ class World {
 
   void crash() {
     f_.store().heal();
-    f_.crash(pick(2) == 0);
+    if (pick(4) == 0) {
+      note("  the store is damaged");
+      f_.lose_store();
+    } else {
+      f_.crash(pick(2) == 0);
+    }
     f_.check();
     check_uids();
   }
@@ -586,6 +601,8 @@ class World {
   std::set<std::string> acknowledged_;
   std::map<std::pair<MailboxId, imap::Uid>, MessageId> message_of_;
   std::map<std::pair<MailboxId, imap::Uid>, std::string> known_subjects_;
+  std::map<MessageId, std::string>
+      subject_of_message_;  // those that had a body here, and upstream's
 };
 
 class ConvergenceTest : public testing::TestWithParam<unsigned> {};
