@@ -179,16 +179,11 @@ class Account {
   Task<Result<>> merge_upstream(MailboxId mailbox, std::vector<UpstreamMessage> messages);
   /// Removes what upstream no longer has.
   Task<Result<>> vanish_upstream(MailboxId mailbox, imap::SequenceSet upstream_uids);
-  /// Upstream renumbered: pairs of (our UID, its new upstream UID); all others lose their binding
-  /// (0) until merge_upstream or vanish_unbound says more.
+  /// Upstream renumbered: pairs of (our UID, its new upstream UID). What is not among them was not
+  /// found again and goes, but for what the journal has still to bring there. One commit: a cut in
+  /// between would leave messages here that no later sync looks at.
   Task<Result<>> rebind_upstream(MailboxId mailbox, imap::UidValidity validity,
                                  std::vector<std::pair<imap::Uid, imap::Uid>> uids);
-  /// Binds more of them: pairs of (our UID, upstream's). Both sides must exist and be free.
-  Task<Result<>> bind_upstream(MailboxId mailbox,
-                               std::vector<std::pair<imap::Uid, imap::Uid>> uids);
-  /// Removes what lost its binding with rebind_upstream() and was not found again: all messages
-  /// without an upstream UID but for those that the journal has still to bring there.
-  Task<Result<>> vanish_unbound(MailboxId mailbox);
   /// Provisional summaries in upstream's words. Those whose body is here are left alone.
   Task<Result<>> put_summaries(MailboxId mailbox,
                                std::vector<std::pair<imap::Uid, Summary>> summaries);
@@ -208,7 +203,8 @@ class Account {
   /// Whether a creating entry (APPEND, COPY, MOVE) into `mailbox` is in flight.
   bool creation_in_flight(MailboxId mailbox) const;
   Task<Result<>> mark_in_flight(std::vector<JournalSeq> entries, InFlight note);
-  /// They happened. Upstream's flags, bindings and hidden rows follow. `created`: of creating ones.
+  /// They happened. Upstream's flags, bindings and hidden rows follow. `created`: of creating ones;
+  /// a copy that it does not name, and whose bytes are not here, is nowhere: its row goes.
   Task<Result<>> replayed(std::vector<JournalSeq> entries, std::optional<ReplayedUids> created);
   /// They did not, for now.
   Task<Result<>> retry_later(std::vector<JournalSeq> entries, std::string answer,
@@ -310,6 +306,7 @@ class Account {
   Task<Result<std::vector<JournalSeq>>> entries_ready(std::vector<JournalSeq> entries);
   void replayed_in(Change* change, JournalSeq seq, const ReplayedUids* created);
   void bind_created(Change* change, MailboxId mailbox, imap::Uid uid, const ReplayedUids* created);
+  void erase_unmade(Change* change, const JournalCopy& copy);
   void erase_hidden(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
   void drop_in(Change* change, JournalSeq seq);
   void give_up(Change* change, JournalSeq seq);
@@ -332,6 +329,7 @@ class Account {
   Flags visible_of(const MailboxRecord& record, const MessageEntry& before, Flags upstream);
   void send_local_keywords(Change* change, const MailboxRef& box, const UpstreamState& before);
   void vanish_in(Change* change, const MailboxRef& box, const imap::SequenceSet& uids);
+  imap::SequenceSet unbound(const Mailbox& box) const;
   struct Reference {
     MessageId message;
     MailboxId mailbox;

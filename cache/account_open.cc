@@ -1,12 +1,12 @@
 // Opening an account and its mailboxes: what is read from the store, and how it gets into memory.
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <mutex>
 
 #include "cache/account_loaded.h"
 #include "cache/change.h"
 #include "cache/codec.h"
+#include "cache/kept.h"
 #include "cache/keys.h"
 #include "cache/local_remote.h"
 
@@ -15,30 +15,6 @@ namespace {
 
 // Rows of mailboxes that nobody has open, kept for the next one who opens them.
 constexpr std::size_t kIdleRows = 300'000;
-
-// Runs what is posted at once, in whichever thread: for a commit that a worker waits for.
-class InlineExecutor final : public Executor {
- public:
-  void post(Work work) override { work(); }
-  void run_on_worker(Work work, Work done) override {
-    work();
-    done();
-  }
-  void post_after(std::chrono::milliseconds, Work) override {}
-  bool is_current() const override { return true; }
-};
-
-Result<> commit_and_wait(Store* store, Batch batch) {
-  InlineExecutor inline_executor;
-  std::promise<Result<>> done;
-  std::future<Result<>> answer = done.get_future();
-  // Stream 0 is no account's.
-  store->commit(0, std::move(batch), Durability::kSynced, &inline_executor,
-                [&done](Result<> result) { done.set_value(std::move(result)); });
-  Result<> result = answer.get();
-  if (!result) store->recover(0);
-  return result;
-}
 
 // The account's record, made when there is none. Accounts open on several loops at once.
 Result<> ensure_account(Store* store, const std::string& name) {
@@ -64,11 +40,12 @@ Result<> ensure_account(Store* store, const std::string& name) {
   record.id = AccountId(id);
   batch.put(Family::kMeta, keys::next_account(), std::move(following));
   batch.put(Family::kMeta, key, encode_account_record(record));
+  mark_kept(&batch, [](MailboxId) { return false; });
   return commit_and_wait(store, std::move(batch));
 }
 
 template <class Each>
-Result<> scan_all(Store* store, Family family, const keys::Range& range, Each each) {
+Result<> scan_range(Store* store, Family family, const keys::Range& range, Each each) {
   const std::unique_ptr<Cursor> cursor = store->scan(family, range.from, range.to);
   for (; cursor->valid(); cursor->next()) TRY_VOID(each(cursor->key(), cursor->value()));
   return cursor->status();
@@ -86,17 +63,17 @@ Result<LoadedRows> read_rows(Store* store, AccountId account, MailboxId mailbox,
                              KeywordTable* keywords) {
   LoadedRows loaded;
   loaded.mailbox = mailbox;
-  TRY_VOID(scan_all(store, Family::kIndex, keys::index_of(account, mailbox),
-                    [&](std::string_view key, std::string_view value) -> Result<> {
-                      TRY(const imap::Uid uid, keys::uid_in(key));
-                      TRY(loaded.rows.emplace_back(), decode_row(uid, value, keywords));
-                      return {};
-                    }));
-  TRY_VOID(scan_all(store, Family::kChanges, keys::changes_of(account, mailbox),
-                    [&](std::string_view, std::string_view) -> Result<> {
-                      ++loaded.change_rows;
-                      return {};
-                    }));
+  TRY_VOID(scan_range(store, Family::kIndex, keys::index_of(account, mailbox),
+                      [&](std::string_view key, std::string_view value) -> Result<> {
+                        TRY(const imap::Uid uid, keys::uid_in(key));
+                        TRY(loaded.rows.emplace_back(), decode_row(uid, value, keywords));
+                        return {};
+                      }));
+  TRY_VOID(scan_range(store, Family::kChanges, keys::changes_of(account, mailbox),
+                      [&](std::string_view, std::string_view) -> Result<> {
+                        ++loaded.change_rows;
+                        return {};
+                      }));
   return loaded;
 }
 
@@ -107,36 +84,36 @@ Result<Account::Loaded> Account::read_account(Store* store, std::string name,
   TRY(const std::string record, store->get(Family::kMeta, keys::account(name)));
   TRY(loaded.record, decode_account_record(record));
   const AccountId id = loaded.record.id;
-  TRY_VOID(scan_all(store, Family::kMeta, keys::mailboxes(id),
-                    [&](std::string_view key, std::string_view value) -> Result<> {
-                      TRY(const MailboxId mailbox, keys::mailbox_in(key));
-                      TRY(loaded.mailboxes.emplace_back(), decode_mailbox_record(mailbox, value));
-                      return {};
-                    }));
-  TRY_VOID(scan_all(store, Family::kMeta, keys::subscriptions(id),
-                    [&](std::string_view key, std::string_view) -> Result<> {
-                      TRY(loaded.subscriptions.emplace_back(), keys::subscription_in(key));
-                      return {};
-                    }));
-  TRY_VOID(scan_all(store, Family::kMeta, keys::keywords(id),
-                    [&](std::string_view key, std::string_view value) -> Result<> {
-                      TRY(const std::uint16_t number, keys::keyword_in(key));
-                      loaded.keywords.load(number, std::string(value));
-                      loaded.stored_keywords = number + std::size_t{1};
-                      return {};
-                    }));
-  TRY_VOID(scan_all(store, Family::kJournal, keys::journal_of(id),
-                    [&](std::string_view key, std::string_view value) -> Result<> {
-                      TRY(const JournalSeq seq, keys::journal_in(key));
-                      TRY(loaded.journal[seq], decode_journal_entry(seq, value));
-                      return {};
-                    }));
+  TRY_VOID(scan_range(store, Family::kMeta, keys::mailboxes(id),
+                      [&](std::string_view key, std::string_view value) -> Result<> {
+                        TRY(const MailboxId mailbox, keys::mailbox_in(key));
+                        TRY(loaded.mailboxes.emplace_back(), decode_mailbox_record(mailbox, value));
+                        return {};
+                      }));
+  TRY_VOID(scan_range(store, Family::kMeta, keys::subscriptions(id),
+                      [&](std::string_view key, std::string_view) -> Result<> {
+                        TRY(loaded.subscriptions.emplace_back(), keys::subscription_in(key));
+                        return {};
+                      }));
+  TRY_VOID(scan_range(store, Family::kMeta, keys::keywords(id),
+                      [&](std::string_view key, std::string_view value) -> Result<> {
+                        TRY(const std::uint16_t number, keys::keyword_in(key));
+                        loaded.keywords.load(number, std::string(value));
+                        loaded.stored_keywords = number + std::size_t{1};
+                        return {};
+                      }));
+  TRY_VOID(scan_range(store, Family::kJournal, keys::journal_of(id),
+                      [&](std::string_view key, std::string_view value) -> Result<> {
+                        TRY(const JournalSeq seq, keys::journal_in(key));
+                        TRY(loaded.journal[seq], decode_journal_entry(seq, value));
+                        return {};
+                      }));
   const auto read_marks = [&](const keys::Range& range, std::vector<MessageId>* marks) {
-    return scan_all(store, Family::kMessages, range,
-                    [&](std::string_view key, std::string_view) -> Result<> {
-                      TRY(marks->emplace_back(), keys::message_in(key));
-                      return {};
-                    });
+    return scan_range(store, Family::kMessages, range,
+                      [&](std::string_view key, std::string_view) -> Result<> {
+                        TRY(marks->emplace_back(), keys::message_in(key));
+                        return {};
+                      });
   };
   TRY_VOID(read_marks(keys::garbage_of(id), &loaded.garbage));
   TRY_VOID(read_marks(keys::staging_of(id), &loaded.staging));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cache/kept.h"
 #include "cache/keys.h"
 
 namespace cache {
@@ -57,6 +58,7 @@ JournalSeq Change::add_entry(JournalOp op) {
   account_->journal_index_.add(entry);
   put_entry(entry);
   account_->journal_.emplace(seq, std::move(entry));
+  added_.push_back(seq);
   return seq;
 }
 
@@ -109,6 +111,30 @@ void Change::erase_released() {
   }
 }
 
+// What the journal file gets of it (cache/kept.h).
+void Change::keep_apart() {
+  mark_kept(&batch_, [this](MailboxId mailbox) {
+    const Account::Folder* found = account_->folder(mailbox);
+    const bool here_alone = found != nullptr && (found->record->attributes & kLocalOnly) != 0;
+    return here_alone || !account_->journal_index_.concerning(mailbox).empty();
+  });
+  for (const JournalSeq seq : added_) {
+    const auto entry = account_->journal_.find(seq);
+    if (entry == account_->journal_.end()) continue;
+    std::uint64_t bytes = 0;
+    if (const auto* append = std::get_if<JournalAppend>(&entry->second.op)) {
+      const Account::Folder* into = account_->folder(append->mailbox);
+      const MessageEntry* row =
+          into != nullptr && into->box ? std::as_const(*into->box).find_any(append->uid) : nullptr;
+      if (row != nullptr) bytes = row->size;
+    }
+    keep_for(entry->second.op, account_->id_, bytes, &batch_);
+  }
+  for (const auto& [message, bytes] : here_alone_) {
+    cache::keep_body(account_->id_, message, bytes, &batch_);
+  }
+}
+
 void Change::finish() {
   erase_released();
   // Whether others refer to it is read from the store, when all before is there.
@@ -129,6 +155,7 @@ void Change::finish() {
                encode_account_record(account_->record_));
     account_->record_dirty_ = false;
   }
+  keep_apart();
 }
 
 }  // namespace cache

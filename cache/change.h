@@ -55,6 +55,9 @@ class Change {
     put_entry(entry);
   }
 
+  /// A message is added to a mailbox that is here alone.
+  void keep_body(const MessageEntry& entry) { here_alone_.emplace_back(entry.message, entry.size); }
+
   /// A row goes. Its content goes with it, or when it is shared, once it is certain that no other
   /// row refers to it.
   void release(const MessageEntry& row);
@@ -65,6 +68,7 @@ class Change {
   friend class Account;
   void put_entry(const JournalEntry& entry);
   void erase_released();
+  void keep_apart();
   // Adds what is stored once at the end.
   void finish();
 
@@ -77,6 +81,8 @@ class Change {
   std::map<MailboxId, Told> told_;
   std::vector<std::pair<MessageId, bool>> released_;  // with whether its body is here
   std::vector<MessageId> garbage_;
+  std::vector<JournalSeq> added_;
+  std::vector<std::pair<MessageId, std::uint64_t>> here_alone_;  // with their bytes
   bool mailboxes_changed_ = false;
   bool journal_changed_ = false;
   bool touches_account_ = false;

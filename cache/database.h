@@ -11,13 +11,12 @@
 
 namespace cache {
 
-/// Holds the lock of a data directory and the store in it: DIR/LOCK, DIR/store/,
-/// DIR/journal.backup.
+/// Holds the lock of a data directory and the store in it: DIR/LOCK, DIR/store/, DIR/journal (what
+/// is kept apart: cache/kept.h), DIR/DAMAGED (a note that the store is not sound).
 ///
 /// Errors of open(): kLimit "in use by process 123"; kStale "made by version N"; kPermission;
-///         kIo. A damaged store is set aside (DIR/store.damaged-TIME), its journal entries are
-///         saved to the new store when they can be read, and `rebuilt` says so; upstream fills the
-///         rest.
+///         kIo. A damaged store is set aside (DIR/store.damaged-TIME) and made again with what the
+///         journal file has; upstream fills the rest, and `rebuilt` says so.
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open(const std::string& directory,
@@ -31,6 +30,9 @@ class Database {
 
  private:
   Database() = default;
+  Result<> open_store(const StoreOptions& options);
+  Result<> rebuild(const StoreOptions& options, const std::string& why);
+
   std::string directory_;
   int lock_ = -1;
   std::unique_ptr<Store> store_;

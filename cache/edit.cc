@@ -80,6 +80,7 @@ imap::Uid Edit::add(MessageEntry entry) {
   box_->messages_.push_back(entry);
   box_->bind(entry.upstream_uid, entry.uid);
   put_row(entry);
+  if ((record.attributes & kLocalOnly) != 0 && entry.has(kHaveBody)) change_->keep_body(entry);
   change_->batch().put(
       Family::kMessages,
       keys::reference(change_->account().id(), entry.message, record.id, entry.uid), {});

@@ -87,6 +87,7 @@ void Account::replayed_in(Change* change, JournalSeq seq, const ReplayedUids* cr
       sources.add(from);
     }
     if (copy->move) erase_hidden(change, copy->from, sources);
+    if (created != nullptr) erase_unmade(change, *copy);
   } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
     erase_hidden(change, expunge->mailbox, expunge->uids);
   } else if (const auto* deleted = std::get_if<JournalDelete>(&op)) {
@@ -107,6 +108,20 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
     edit.bind(entry, pair->second);
   }
+}
+
+// Copies that upstream did not make, as their source was gone there, and whose bytes are not here:
+// there is nothing left to show.
+void Account::erase_unmade(Change* change, const JournalCopy& copy) {
+  Folder* found = folder(copy.to);
+  if (found == nullptr || !found->box) return;
+  Edit edit(change, found->box);
+  imap::SequenceSet unmade;
+  for (const auto& [from, to] : copy.uids) {
+    const MessageEntry* entry = edit.find_any(to);
+    if (entry != nullptr && !entry->upstream_uid.is_set() && !entry->has(kHaveBody)) unmade.add(to);
+  }
+  vanish_in(change, found->box, unmade);
 }
 
 // Hidden rows have done their duty.

@@ -13,6 +13,7 @@ constexpr char kMailboxTag = 'M';
 constexpr char kKeywordTag = 'K';
 constexpr char kSubscriptionTag = 'U';
 constexpr char kEmailIdTag = 'E';
+constexpr char kSequenceTag = 'J';
 constexpr char kMessageTag = 'm';
 constexpr char kReferenceTag = 'r';
 constexpr char kStagingTag = 's';
@@ -69,6 +70,7 @@ std::string subscription(AccountId account, std::string_view name) {
 std::string email_id(AccountId account, std::string_view email_id) {
   return join(kEmailIdTag, account.value()).append(email_id);
 }
+std::string sequence() { return join(kSequenceTag); }
 std::string index(AccountId account, MailboxId mailbox, imap::Uid uid) {
   return join(account.value(), mailbox.value(), uid.value());
 }
@@ -106,10 +108,12 @@ std::string used(AccountId account, MessageId message) {
 Range mailboxes(AccountId account) { return all_with(join(kMailboxTag, account.value())); }
 Range keywords(AccountId account) { return all_with(join(kKeywordTag, account.value())); }
 Range subscriptions(AccountId account) { return all_with(join(kSubscriptionTag, account.value())); }
+Range everything() { return {std::string(), after({})}; }
 Range accounts() { return all_with(join(kAccountTag)); }
 Range index_of(AccountId account, MailboxId mailbox) {
   return all_with(join(account.value(), mailbox.value()));
 }
+Range bodies_of(AccountId account) { return all_with(join(account.value())); }
 Range body_of(AccountId account, MessageId message) {
   return all_with(join(account.value(), message.value()));
 }
@@ -149,6 +153,13 @@ Result<std::string> account_in(std::string_view account_key) {
   if (account_key.empty()) return fail(Errc::kCorruption, "stored key is too short");
   return std::string(account_key.substr(1));
 }
+bool is_account(std::string_view meta_key) { return meta_key.starts_with(kAccountTag); }
+bool is_email_id(std::string_view meta_key) { return meta_key.starts_with(kEmailIdTag); }
+Result<MailboxId> mailbox_of_row(std::string_view index_key) {
+  TRY(const auto parts,
+      parts_of<std::uint64_t>(index_key.substr(0, kAccountBytes + 8), kAccountBytes));
+  return MailboxId(std::get<0>(parts));
+}
 Result<imap::Uid> uid_in(std::string_view index_key) {
   TRY(const auto parts, parts_of<std::uint32_t>(index_key, kAccountBytes + 8));
   return imap::Uid(std::get<0>(parts));
@@ -156,6 +167,9 @@ Result<imap::Uid> uid_in(std::string_view index_key) {
 Result<MessageId> content_in(std::string_view content_key) {
   TRY(const auto parts, parts_of<std::uint64_t>(content_key, kAccountBytes));
   return MessageId(std::get<0>(parts));
+}
+Result<MessageId> message_of_chunk(std::string_view body_key) {
+  return content_in(body_key.substr(0, kAccountBytes + 8));
 }
 Result<MessageId> message_in(std::string_view message_or_mark_key) {
   TRY(const auto parts, parts_of<std::uint64_t>(message_or_mark_key, kAccountBytes + 1));

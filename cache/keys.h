@@ -23,6 +23,7 @@ std::string mailbox(AccountId account, MailboxId mailbox);           // 'M' -> M
 std::string keyword(AccountId account, std::uint16_t number);        // 'K' -> name
 std::string subscription(AccountId account, std::string_view name);  // 'U' -> nothing
 std::string email_id(AccountId account, std::string_view email_id);  // 'E' -> message id, u64
+std::string sequence();  // 'J' -> u64: the last group of commits that the journal file has
 
 // Family::kIndex: account, mailbox, UID -> row (cache/records.h)
 std::string index(AccountId account, MailboxId mailbox, imap::Uid uid);
@@ -56,11 +57,13 @@ struct Range {
   std::string from;
   std::string to;
 };
+Range everything();
 Range mailboxes(AccountId account);
 Range keywords(AccountId account);
 Range subscriptions(AccountId account);
 Range accounts();
 Range index_of(AccountId account, MailboxId mailbox);
+Range bodies_of(AccountId account);
 Range body_of(AccountId account, MessageId message);
 Range text_of(AccountId account, TextKind kind, MessageId message);
 Range text_of_kind(AccountId account, TextKind kind);
@@ -77,8 +80,12 @@ Result<MailboxId> mailbox_in(std::string_view mailbox_key);
 Result<std::uint16_t> keyword_in(std::string_view keyword_key);
 Result<std::string> subscription_in(std::string_view subscription_key);
 Result<std::string> account_in(std::string_view account_key);
+bool is_account(std::string_view meta_key);
+bool is_email_id(std::string_view meta_key);
+Result<MailboxId> mailbox_of_row(std::string_view index_key);
 Result<imap::Uid> uid_in(std::string_view index_key);
 Result<MessageId> content_in(std::string_view content_key);
+Result<MessageId> message_of_chunk(std::string_view body_key);
 Result<MessageId> message_in(std::string_view message_or_mark_key);
 struct TextKey {
   TextKind kind = TextKind::kFields;

@@ -11,17 +11,21 @@
 #include <sys/statvfs.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <thread>
 
 #include "base/log.h"
 #include "cache/codec.h"
+#include "cache/journal_file.h"
+#include "cache/kept.h"
 #include "cache/keys.h"
 #include "cache/store.h"
 
@@ -35,9 +39,13 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
 // A commit group stops growing here: what waits behind it gets its own fsync.
 constexpr std::size_t kGroupBytes = 4U << 20;
 
+// What an operation takes in the journal file beside its key and value.
+constexpr std::uint64_t kKeptOpBytes = 16;
+
 Error to_error(const rocksdb::Status& status) {
   if (status.IsNotFound()) return {Errc::kNotFound, "not in the cache"};
-  if (status.IsCorruption())
+  // A file that the manifest names and that is not there is as bad as a checksum that is wrong.
+  if (status.IsCorruption() || status.IsPathNotFound())
     return {Errc::kCorruption, "the cache is damaged: " + status.ToString()};
   if (status.IsNoSpace()) return {Errc::kLimit, "the disk of the data directory is full"};
   return {Errc::kIo, "the cache cannot be read or written: " + status.ToString()};
@@ -108,6 +116,27 @@ rocksdb::DBOptions db_options(const StoreOptions& options) {
   return db;
 }
 
+// Damage that is met while the store is in use is noted beside it: the next start rebuilds it.
+class DamageNote {
+ public:
+  explicit DamageNote(std::string path) : path_(std::move(path)) {}
+
+  Error error(const rocksdb::Status& status) {
+    Error error = to_error(status);
+    if (error.code() != Errc::kCorruption || path_.empty() || noted_.exchange(true)) return error;
+    std::ofstream(path_) << error.text() << '\n';
+    Log().error(
+        "{}: restart waystation, which rebuilds the cache from upstream; writes that were "
+        "not sent yet are safe",
+        error.text());
+    return error;
+  }
+
+ private:
+  const std::string path_;
+  std::atomic<bool> noted_ = false;
+};
+
 class RocksPinned final : public Pinned {
  public:
   rocksdb::PinnableSlice value;
@@ -116,9 +145,9 @@ class RocksPinned final : public Pinned {
 
 class RocksCursor final : public Cursor {
  public:
-  RocksCursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::string from,
-              std::string to, bool bulk)
-      : to_(std::move(to)), upper_(to_) {
+  RocksCursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, DamageNote* damage,
+              std::string from, std::string to, bool bulk)
+      : damage_(damage), to_(std::move(to)), upper_(to_) {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &upper_;
     options.fill_cache = !bulk;
@@ -133,10 +162,11 @@ class RocksCursor final : public Cursor {
   std::string_view value() const override { return cache::view(iterator_->value()); }
   Result<> status() const override {
     if (iterator_->status().ok()) return {};
-    return fail(to_error(iterator_->status()));
+    return fail(damage_->error(iterator_->status()));
   }
 
  private:
+  DamageNote* damage_;
   std::string to_;
   rocksdb::Slice upper_;  // into to_
   std::unique_ptr<rocksdb::Iterator> iterator_;
@@ -146,13 +176,29 @@ class RocksStore final : public Store {
  public:
   RocksStore(std::string directory, std::unique_ptr<rocksdb::DB> db,
              std::vector<rocksdb::ColumnFamilyHandle*> families,
-             std::shared_ptr<rocksdb::Cache> block_cache, std::uint64_t reserve_bytes)
+             std::shared_ptr<rocksdb::Cache> block_cache, const StoreOptions& store_options,
+             std::uint64_t sequence)
       : directory_(std::move(directory)),
         db_(std::move(db)),
         families_(std::move(families)),
         block_cache_(std::move(block_cache)),
-        reserve_bytes_(reserve_bytes),
-        writer_([this] { write_groups(); }) {}
+        reserve_bytes_(store_options.reserve_bytes),
+        journal_path_(store_options.journal_file),
+        damage_(store_options.damage_note),
+        at_step_(store_options.at_step),
+        sequence_(sequence) {}
+
+  /// Makes the journal file from what is here, and begins to take commits.
+  Result<> start() {
+    if (!journal_path_.empty()) {
+      const Result<> made = renew_journal();
+      if (!made && made.error().code() == Errc::kCorruption) return made;
+      // A full disk: what is here can be read, and the first write tries again.
+      if (!made) Log().error("the journal file is not up to date: {}", made.error().text());
+    }
+    writer_ = std::thread([this] { write_groups(); });
+    return {};
+  }
 
   ~RocksStore() override {
     {
@@ -160,7 +206,7 @@ class RocksStore final : public Store {
       closing_ = true;
     }
     wake_.notify_one();
-    writer_.join();
+    if (writer_.joinable()) writer_.join();
     for (rocksdb::ColumnFamilyHandle* family : families_) {
       db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
     }
@@ -170,14 +216,14 @@ class RocksStore final : public Store {
   Result<std::string> get(Family family, std::string_view key) override {
     std::string value;
     const rocksdb::Status status = db_->Get({}, handle(family), slice(key), &value);
-    if (!status.ok()) return fail(to_error(status));
+    if (!status.ok()) return fail(damage_.error(status));
     return value;
   }
 
   Result<std::unique_ptr<Pinned>> get_pinned(Family family, std::string_view key) override {
     auto pinned = std::make_unique<RocksPinned>();
     const rocksdb::Status status = db_->Get({}, handle(family), slice(key), &pinned->value);
-    if (!status.ok()) return fail(to_error(status));
+    if (!status.ok()) return fail(damage_.error(status));
     return pinned;
   }
 
@@ -192,7 +238,7 @@ class RocksStore final : public Store {
       if (statuses[i].ok()) {
         found[i].emplace(values[i].data(), values[i].size());
       } else if (!statuses[i].IsNotFound()) {
-        return fail(to_error(statuses[i]));
+        return fail(damage_.error(statuses[i]));
       }
     }
     return found;
@@ -200,8 +246,8 @@ class RocksStore final : public Store {
 
   std::unique_ptr<Cursor> scan(Family family, std::string from, std::string to,
                                bool bulk) override {
-    return std::make_unique<RocksCursor>(db_.get(), handle(family), std::move(from), std::move(to),
-                                         bulk);
+    return std::make_unique<RocksCursor>(db_.get(), handle(family), &damage_, std::move(from),
+                                         std::move(to), bulk);
   }
 
   void commit(std::uint32_t stream, Batch batch, Durability durability, Executor* executor,
@@ -242,7 +288,7 @@ class RocksStore final : public Store {
     options.blob_garbage_collection_age_cutoff = 1.0;
     for (rocksdb::ColumnFamilyHandle* family : families_) {
       const rocksdb::Status status = db_->CompactRange(options, family, nullptr, nullptr);
-      if (!status.ok()) return fail(to_error(status));
+      if (!status.ok()) return fail(damage_.error(status));
     }
     return {};
   }
@@ -263,7 +309,7 @@ class RocksStore final : public Store {
           progress(std::min(1.0, static_cast<double>(read) / static_cast<double>(total)));
       }
       if (!all->status().ok()) {
-        return fail(to_error(all->status()).within(i == 0 ? "meta" : kFamilyNames[i]));
+        return fail(damage_.error(all->status()).within(i == 0 ? "meta" : kFamilyNames[i]));
       }
     }
     progress(1.0);
@@ -330,6 +376,8 @@ class RocksStore final : public Store {
     TRY_VOID(check_space());
     rocksdb::WriteBatch merged;
     rocksdb::WriteOptions options;
+    bool keeps = false;
+    std::uint64_t kept_bytes = 0;
     for (const Pending& pending : group) {
       options.sync = options.sync || pending.durability == Durability::kSynced;
       for (const Batch::Op& op : pending.batch.ops()) {
@@ -344,18 +392,92 @@ class RocksStore final : public Store {
           case Batch::Kind::kEraseRange:
             added = merged.DeleteRange(handle(op.family), op.key, op.value);
             break;
+          case Batch::Kind::kKeep:
+            break;
         }
         if (!added.ok()) return fail(to_error(added));
+        keeps = keeps || op.kept;
+        kept_bytes += op.kept ? op.kept_bytes + kKeptOpBytes : 0;
       }
     }
+    keeps = keeps && !journal_path_.empty();
+    if (keeps) {
+      // Room is made first: the store does not get what the journal file then cannot take.
+      TRY_VOID(make_room(kept_bytes));
+      std::string number;
+      Encoder(&number).number(sequence_ + 1);
+      const rocksdb::Status added = merged.Put(handle(Family::kMeta), keys::sequence(), number);
+      if (!added.ok()) return fail(to_error(added));
+    }
+    step("begun");
     rocksdb::Status status = db_->Write(options, &merged);
     if (!status.ok() && needs_resume_) {
       // After a full disk RocksDB refuses writes until it is told that there is space again.
       if (db_->Resume().ok()) status = db_->Write(options, &merged);
     }
     needs_resume_ = !status.ok();
-    if (!status.ok()) return fail(to_error(status));
+    if (!status.ok()) return fail(damage_.error(status));
+    step("stored");
+    if (keeps) {
+      ++sequence_;
+      keep(group, options.sync);
+      step("kept");
+    }
     return {};
+  }
+
+  Result<> make_room(std::uint64_t bytes) {
+    if (!journal_) TRY_VOID(renew_journal());
+    return journal_->reserve(bytes);
+  }
+
+  // The store has the group: from here on there is no way back. A journal file that cannot be
+  // written is made anew; if that fails too it is done before the next group, which fails
+  // otherwise.
+  void keep(std::span<const Pending> group, bool sync) {
+    Result<> kept = append(group, sync);
+    if (kept && !journal_->wants_renewal()) return;
+    if (!kept) {
+      Log().error("unsent writes: {}: the journal file is made anew", kept.error().text());
+      journal_.reset();
+    }
+    if (const Result<> renewed = renew_journal(); !renewed) {
+      Log().error("unsent writes are in the store alone for now: {}", renewed.error().text());
+    }
+  }
+
+  Result<> append(std::span<const Pending> group, bool sync) {
+    journal_->begin(sequence_);
+    for (const Pending& pending : group) {
+      for (const Batch::Op& op : pending.batch.ops()) {
+        if (!op.kept) continue;
+        if (op.kind != Batch::Kind::kKeep) {
+          TRY_VOID(journal_->add({op.kind, op.family, op.key, op.value}));
+          continue;
+        }
+        const std::unique_ptr<Cursor> cursor = scan(op.family, op.key, op.value, true);
+        for (; cursor->valid(); cursor->next()) {
+          TRY_VOID(journal_->add({Batch::Kind::kPut, op.family, cursor->key(), cursor->value()}));
+        }
+        TRY_VOID(cursor->status());
+      }
+    }
+    return journal_->end(sync);
+  }
+
+  Result<> renew_journal() {
+    const auto fill = [this](JournalFile* file) {
+      return for_each_kept(this,
+                           [file](Family family, std::string_view key, std::string_view value) {
+                             return file->add({Batch::Kind::kPut, family, key, value});
+                           });
+    };
+    TRY(journal_, JournalFile::create(journal_path_, sequence_, fill, at_step_));
+    return {};
+  }
+
+  void step(std::string_view name) const {
+    if (at_step_) at_step_(name);
   }
 
   // A full disk is refused before RocksDB meets it: then it never stops in the middle of its own
@@ -381,7 +503,13 @@ class RocksStore final : public Store {
   const std::shared_ptr<rocksdb::Cache> block_cache_;
   const std::uint64_t reserve_bytes_;
 
-  // The writer thread's own.
+  const std::string journal_path_;
+  DamageNote damage_;
+  const StepHook at_step_;
+
+  // The writer thread's own, once it runs.
+  std::uint64_t sequence_;  // of the last group that had something to keep
+  std::unique_ptr<JournalFile> journal_;
   bool needs_resume_ = false;
   std::chrono::steady_clock::time_point space_good_until_;
 
@@ -428,6 +556,21 @@ Task<Result<>> Store::commit(std::uint32_t stream, Batch batch, Durability durab
   co_return co_await Awaiter{this, stream, &batch, durability, executor, {}};
 }
 
+namespace {
+
+Result<std::uint64_t> read_sequence(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* meta) {
+  std::string value;
+  const rocksdb::Status read = db->Get({}, meta, keys::sequence(), &value);
+  if (read.IsNotFound()) return 0;
+  if (!read.ok()) return fail(to_error(read));
+  Decoder in(value);
+  const auto sequence = in.number<std::uint64_t>();
+  TRY_VOID(in.finish("sequence"));
+  return sequence;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory,
                                                 const StoreOptions& options) {
   if (options.create && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -472,22 +615,25 @@ Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory,
                             "knows {}): use that version, or another data_dir",
                             directory, found, keys::kSchemaVersion));
   }
-  return std::make_unique<RocksStore>(directory, std::move(db), std::move(families), cache,
-                                      options.reserve_bytes);
-}
-
-Result<> repair_rocks_store(const std::string& directory) {
-  StoreOptions options;
-  rocksdb::LRUCacheOptions cache_options;
-  cache_options.capacity = options.block_cache_bytes;
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(cache_options);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (std::size_t i = 0; i < kFamilies; ++i) {
-    descriptors.emplace_back(kFamilyNames[i], family_options(static_cast<Family>(i), cache));
+  TRY(const std::uint64_t sequence, read_sequence(db.get(), families[0]));
+  auto store = std::make_unique<RocksStore>(directory, std::move(db), std::move(families), cache,
+                                            options, sequence);
+  if (!options.journal_file.empty()) {
+    TRY(const JournalFile::Facts facts,
+        JournalFile::read(options.journal_file, [](const JournalFile::Op&) { return Result<>(); }));
+    if (facts.sequence > sequence) {
+      return fail(Errc::kCorruption,
+                  fmt::format("the log of {} lost its end: the journal file has {} more groups of "
+                              "writes",
+                              directory, facts.sequence - sequence));
+    }
+    if (facts.damaged_bytes > 0) {
+      Log().error("{} was damaged ({} bytes) and is made anew: the cache is sound, nothing is lost",
+                  options.journal_file, facts.damaged_bytes);
+    }
   }
-  const rocksdb::Status repaired = rocksdb::RepairDB(directory, db_options(options), descriptors);
-  if (!repaired.ok()) return fail(to_error(repaired).within("repairing " + directory));
-  return {};
+  TRY_VOID(store->start());
+  return store;
 }
 
 }  // namespace cache

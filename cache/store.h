@@ -34,28 +34,36 @@ inline constexpr std::size_t kFamilies = 9;
 /// Puts, deletes and range deletes that are applied together or not at all.
 class Batch {
  public:
-  enum class Kind : std::uint8_t { kPut, kErase, kEraseRange };
+  enum class Kind : std::uint8_t { kPut, kErase, kEraseRange, kKeep };
   struct Op {
     Kind kind;
     Family family;
     std::string key;
-    std::string value;  // kEraseRange: the end of the range, not itself erased
+    std::string value;  // ranges: their end, which is not itself in them
+    bool kept = false;  // also in the journal file (cache/kept.h)
+    std::uint64_t kept_bytes = 0;
   };
 
   void put(Family family, std::string key, std::string value) {
     bytes_ += key.size() + value.size();
-    ops_.push_back({Kind::kPut, family, std::move(key), std::move(value)});
+    ops_.push_back({Kind::kPut, family, std::move(key), std::move(value), false, 0});
   }
   void erase(Family family, std::string key) {
     bytes_ += key.size();
-    ops_.push_back({Kind::kErase, family, std::move(key), {}});
+    ops_.push_back({Kind::kErase, family, std::move(key), {}, false, 0});
   }
   void erase_range(Family family, std::string from, std::string to) {
-    ops_.push_back({Kind::kEraseRange, family, std::move(from), std::move(to)});
+    ops_.push_back({Kind::kEraseRange, family, std::move(from), std::move(to), false, 0});
+  }
+  /// What the store holds in the range once the batch is applied goes to the journal file: about
+  /// `bytes`, for which room is made on the disk beforehand.
+  void keep(Family family, std::string from, std::string to, std::uint64_t bytes) {
+    ops_.push_back({Kind::kKeep, family, std::move(from), std::move(to), true, bytes});
   }
   bool empty() const { return ops_.empty(); }
   std::size_t bytes() const { return bytes_; }
   std::span<const Op> ops() const { return ops_; }
+  std::span<Op> ops() { return ops_; }
   void append(Batch other);
 
  private:
@@ -129,7 +137,15 @@ class Store {
                         Executor* executor);
 };
 
+/// Called when a step of a commit or of a rebuild is done: where a test may kill the process.
+using StepHook = std::function<void(std::string_view step)>;
+
 struct StoreOptions {
+  /// Of what is kept apart (cache/kept.h); empty: nothing is.
+  std::string journal_file;
+  /// Written when a checksum does not match while the store is in use; empty: not.
+  std::string damage_note;
+  StepHook at_step;
   std::size_t block_cache_bytes = 24U << 20;
   std::size_t write_buffer_bytes = 16U << 20;  // all families together
   /// Free space below which writes are refused with kLimit.
@@ -139,12 +155,9 @@ struct StoreOptions {
 
 /// Opens the store in `directory` (made with mode 0700 when missing).
 /// Errors: kLimit names the process that has it open; kStale a schema that this program does not
-///         know; kCorruption a damaged store and what to do.
+///         know; kCorruption a damaged store, also one that lacks commits which the journal file
+///         has: its log lost its end.
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& directory,
                                                 const StoreOptions& options);
-
-/// Makes a damaged store openable again with whatever of it can be read, the log's tail included.
-/// What it loses is found missing by the sync and fetched again. REQUIRES: nobody has it open.
-Result<> repair_rocks_store(const std::string& directory);
 
 }  // namespace cache

@@ -231,19 +231,17 @@ void Account::vanish_in(Change* change, const MailboxRef& box, const imap::Seque
   edit.erase(edit.cut_hidden(uids));
 }
 
-Task<Result<>> Account::vanish_unbound(MailboxId mailbox) {
-  CO_TRY(const MailboxRef box, co_await writable(mailbox));
-  std::vector<imap::Uid> gone;
-  for (const auto* entries : {&box->messages_, &box->hidden_}) {
+// What upstream does not have and will not get.
+imap::SequenceSet Account::unbound(const Mailbox& box) const {
+  std::vector<imap::Uid> uids;
+  for (const auto* entries : {&box.messages_, &box.hidden_}) {
     for (const MessageEntry& entry : *entries) {
-      if (entry.upstream_uid.is_set() || journal_index_.creator(mailbox, entry.uid)) continue;
-      gone.push_back(entry.uid);
+      if (entry.upstream_uid.is_set() || journal_index_.creator(box.id(), entry.uid)) continue;
+      uids.push_back(entry.uid);
     }
   }
-  std::ranges::sort(gone);
-  Change change(this);
-  vanish_in(&change, box, imap::SequenceSet::from_sorted(std::span<const imap::Uid>(gone)));
-  co_return co_await submit(std::move(change));
+  std::ranges::sort(uids);
+  return imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
 }
 
 Task<Result<>> Account::rebind_upstream(MailboxId mailbox, imap::UidValidity validity,
@@ -268,21 +266,9 @@ Task<Result<>> Account::rebind_upstream(MailboxId mailbox, imap::UidValidity val
     MessageEntry* entry = edit.find_any(ours);
     if (entry != nullptr && box->find_upstream(theirs) == nullptr) edit.bind(entry, theirs);
   }
+  vanish_in(&change, box, unbound(*box));
   box->record_->upstream.uid_validity = validity;
   change.put_record(box->record_.get());
-  co_return co_await submit(std::move(change));
-}
-
-Task<Result<>> Account::bind_upstream(MailboxId mailbox,
-                                      std::vector<std::pair<imap::Uid, imap::Uid>> uids) {
-  CO_TRY(const MailboxRef box, co_await writable(mailbox));
-  Change change(this);
-  Edit edit(&change, box);
-  for (const auto& [ours, theirs] : uids) {
-    MessageEntry* entry = edit.find_any(ours);
-    if (entry == nullptr || entry->upstream_uid.is_set()) continue;
-    if (box->find_upstream(theirs) == nullptr) edit.bind(entry, theirs);
-  }
   co_return co_await submit(std::move(change));
 }
 

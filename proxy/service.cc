@@ -60,7 +60,7 @@ Task<Result<>> Service::start() {
   if (!database) co_return fail(std::move(database).error());
   database_ = std::move(*database);
   if (!database_->rebuilt().empty()) {
-    Log().error("the cache was damaged and has been repaired; what is missing is fetched again: {}",
+    Log().error("the cache was damaged and is rebuilt from upstream: {}",
                 database_->rebuilt());
   }
 

@@ -132,8 +132,7 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
                                gone, known));
   }
   account->log().info("{} of {} messages found again", pairs.size(), theirs.size());
-  CO_TRY_VOID(co_await account->rebind_upstream(mailbox->id(), validity, std::move(pairs)));
-  co_return co_await account->vanish_unbound(mailbox->id());
+  co_return co_await account->rebind_upstream(mailbox->id(), validity, std::move(pairs));
 }
 
 }  // namespace upstream

@@ -27,7 +27,7 @@ int handle_cache(const std::string& data_dir, const std::string& verb) {
     return 1;
   }
   if (!(*database)->rebuilt().empty()) {
-    std::fprintf(stderr, "the cache was damaged and has been repaired: %s\n",
+    std::fprintf(stderr, "the cache was damaged and is rebuilt from upstream: %s\n",
                  (*database)->rebuilt().c_str());
   }
   cache::Store* store = (*database)->store();

@@ -21,6 +21,7 @@ namespace support {
 struct MemoryDisk {
   using Families = std::array<std::map<std::string, std::string, std::less<>>, cache::kFamilies>;
   Families families;
+  Families kept;  // the journal file (cache/kept.h)
 };
 
 /// An ordered map per family, with the rules of cache::Store: commits in order, and after a failure
@@ -49,9 +50,9 @@ class MemoryStore final : public cache::Store {
   /// A power cut: what was not synced is lost. `keep`: how many of the ordered commits since the
   /// last synced one survive all the same. Call it when the account is gone.
   void lose_power(std::size_t keep = 0) {
-    MemoryDisk::Families state = synced_;
+    MemoryDisk state = synced_;
     for (std::size_t i = 0; i < keep && i < unsynced_.size(); ++i) apply(unsynced_[i], &state);
-    disk_->families = std::move(state);
+    *disk_ = std::move(state);
     unsynced_.clear();
   }
   /// Holds back the answers of commits until release(): the disk is slow.
@@ -170,7 +171,7 @@ class MemoryStore final : public cache::Store {
     if (crash_after_) --*crash_after_;
     if (fail_after_) --*fail_after_;
     ++commits_;
-    apply(batch, &disk_->families);
+    apply(batch, disk_);
     if (durability == cache::Durability::kSynced) {
       for (const cache::Batch& earlier : unsynced_) apply(earlier, &synced_);
       unsynced_.clear();
@@ -181,25 +182,38 @@ class MemoryStore final : public cache::Store {
     return {};
   }
 
-  static void apply(const cache::Batch& batch, MemoryDisk::Families* families) {
+  static void apply(const cache::Batch& batch, MemoryDisk* disk) {
+    for (const cache::Batch::Op& op : batch.ops()) apply(op, &disk->families);
     for (const cache::Batch::Op& op : batch.ops()) {
-      Map& map = (*families)[static_cast<std::size_t>(op.family)];
-      switch (op.kind) {
-        case cache::Batch::Kind::kPut:
-          map[op.key] = op.value;
-          break;
-        case cache::Batch::Kind::kErase:
-          map.erase(op.key);
-          break;
-        case cache::Batch::Kind::kEraseRange:
-          map.erase(map.lower_bound(op.key), map.lower_bound(op.value));
-          break;
+      if (op.kind == cache::Batch::Kind::kKeep) {
+        const Map& from = disk->families[static_cast<std::size_t>(op.family)];
+        for (auto at = from.lower_bound(op.key); at != from.end() && at->first < op.value; ++at) {
+          disk->kept[static_cast<std::size_t>(op.family)][at->first] = at->second;
+        }
+      } else if (op.kept) {
+        apply(op, &disk->kept);
       }
+    }
+  }
+  static void apply(const cache::Batch::Op& op, MemoryDisk::Families* families) {
+    Map& map = (*families)[static_cast<std::size_t>(op.family)];
+    switch (op.kind) {
+      case cache::Batch::Kind::kPut:
+        map[op.key] = op.value;
+        break;
+      case cache::Batch::Kind::kErase:
+        map.erase(op.key);
+        break;
+      case cache::Batch::Kind::kEraseRange:
+        map.erase(map.lower_bound(op.key), map.lower_bound(op.value));
+        break;
+      case cache::Batch::Kind::kKeep:
+        break;
     }
   }
 
   MemoryDisk* disk_;
-  MemoryDisk::Families synced_ = disk_->families;
+  MemoryDisk synced_ = *disk_;
   std::vector<cache::Batch> unsynced_;
   std::set<std::uint32_t> failed_;
   std::optional<Errc> failure_;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "cache/kept.h"
 #include "cache/keys.h"
 #include "cache/records.h"
 
@@ -43,6 +44,24 @@ void AccountFixture::crash(bool power) {
   executor_.run();
   if (power) store_->lose_power();
   store_.reset();
+  open();
+}
+
+void AccountFixture::lose_store() {
+  close();
+  disk_.families = disk_.kept;
+  support::MemoryStore store(&disk_);
+  const Result<Restored> restored = settle_restored(&store);
+  ASSERT_TRUE(restored.has_value()) << restored.error().text();
+  EXPECT_EQ(restored->lost, 0U);
+  disk_.kept = {};
+  EXPECT_TRUE(for_each_kept(
+                  &store,
+                  [this](Family family, std::string_view key, std::string_view value) -> Result<> {
+                    disk_.kept[static_cast<std::size_t>(family)].emplace(key, value);
+                    return {};
+                  })
+                  .has_value());
   open();
 }
 
@@ -329,6 +348,26 @@ void check_content(Account& account, const support::MemoryStore& store,
   }
 }
 
+// All that belongs into the journal file is there as it is here, and no entry that has ended.
+void check_kept(support::MemoryStore* store, const support::MemoryDisk& disk) {
+  const auto kept = [&disk](Family family) -> const auto& {
+    return disk.kept[static_cast<std::size_t>(family)];
+  };
+  std::size_t meta = 0;
+  EXPECT_TRUE(
+      for_each_kept(store,
+                    [&](Family family, std::string_view key, std::string_view value) -> Result<> {
+                      meta += family == Family::kMeta ? 1 : 0;
+                      const auto found = kept(family).find(key);
+                      EXPECT_TRUE(found != kept(family).end() && found->second == value)
+                          << "the journal file differs in family " << static_cast<int>(family);
+                      return {};
+                    })
+          .has_value());
+  EXPECT_EQ(kept(Family::kMeta).size(), meta);
+  EXPECT_EQ(kept(Family::kJournal), store->family(Family::kJournal));
+}
+
 }  // namespace
 
 void AccountFixture::check(bool nothing_left) {
@@ -356,6 +395,7 @@ void AccountFixture::check(bool nothing_left) {
   EXPECT_EQ(stored_entries, account_->journal().size());
   check_journal(*account_, rows);
   check_content(*account_, *store_, rows, nothing_left);
+  check_kept(store_.get(), disk_);
 }
 
 imap::FlagList flags_of(imap::SystemFlags system, std::vector<std::string> keywords) {

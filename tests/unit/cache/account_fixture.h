@@ -28,6 +28,9 @@ class AccountFixture {
   /// The process is killed, or with `power` the whole machine, and started again.
   void crash(bool power);
 
+  /// The store is damaged beyond use: it is made again from the journal file.
+  void lose_store();
+
   ManualExecutor& executor() { return executor_; }
   support::MemoryStore& store() { return *store_; }
   Account& account() { return *account_; }

@@ -1,11 +1,14 @@
-// How long the heart takes, on the real store. The figures are printed; what fails the test is only
-// an order of magnitude too much, as a machine that is busy with other things shows.
+// How long the heart takes, on the real store with its journal file. The figures are printed. What
+// fails the test is an order of magnitude too much of the processor's time, which a machine that is
+// busy with other things does not change.
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include "cache/account.h"
+#include "cache/database.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/temp_dir.h"
 
@@ -17,16 +20,19 @@ constexpr std::uint32_t kMessages = 20'000;
 class Stopwatch {
  public:
   explicit Stopwatch(const char* what) : what_(what) {}
+  /// Prints what passed; returns the milliseconds that all threads of the process have worked.
   double stop() const {
     const auto passed = std::chrono::steady_clock::now() - start_;
     const double ms = std::chrono::duration<double, std::milli>(passed).count();
-    std::printf("  %-44s %8.2f ms\n", what_, ms);
-    return ms;
+    const double worked = static_cast<double>(std::clock() - clock_) * 1'000.0 / CLOCKS_PER_SEC;
+    std::printf("  %-44s %8.2f ms, worked %8.2f ms\n", what_, ms, worked);
+    return worked;
   }
 
  private:
   const char* what_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::clock_t clock_ = std::clock();
 };
 
 std::vector<UpstreamMessage> messages(std::uint32_t first, std::uint32_t count) {
@@ -99,9 +105,9 @@ Task<Result<>> scenario(Store* store, Executor* executor) {
 TEST(AccountTimingTest, OpensAndChangesALargeMailbox) {
   LoopFixture fixture;
   const support::TempDir directory;
-  auto store = open_rocks_store((directory / "store").string(), {});
-  ASSERT_TRUE(store.has_value()) << store.error().text();
-  const Result<> result = fixture.run(scenario(store->get(), fixture.loop()));
+  const auto database = Database::open((directory / "data").string(), {});
+  ASSERT_TRUE(database.has_value()) << database.error().text();
+  const Result<> result = fixture.run(scenario((*database)->store(), fixture.loop()));
   EXPECT_TRUE(result.has_value()) << result.error().text();
 }
 

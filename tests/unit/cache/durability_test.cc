@@ -44,7 +44,6 @@ class Scenario {
       return f_->run(f_->account().rebind_upstream(f_->id("INBOX"), imap::UidValidity(2),
                                                    {{imap::Uid(1), imap::Uid(11)}}));
     });
-    step([&] { return f_->run(f_->account().vanish_unbound(f_->id("INBOX"))); });
   }
 
   // After the restart: what was acknowledged is there.

@@ -176,29 +176,5 @@ TEST_F(DatabaseTest, IsPrivateAndForOneProcess) {
       << second.error().text();
 }
 
-TEST_F(DatabaseTest, ADamagedManifestIsRepairedAndReported) {
-  const std::string path = (dir_ / "data").string();
-  {
-    const auto database = Database::open(path, options_);
-    ASSERT_TRUE(database.has_value());
-    Batch batch = put("kept", "yes");
-    batch.put(Family::kJournal, "entry", "a write");
-    ASSERT_TRUE(commit((*database)->store(), std::move(batch)));
-    ASSERT_TRUE((*database)->store()->compact());  // into a table: what is in the log alone is lost
-  }
-  for (const auto& file : std::filesystem::directory_iterator(path + "/store")) {
-    if (file.path().filename().string().starts_with("MANIFEST")) {
-      std::filesystem::resize_file(file.path(), file.file_size() / 2);
-      std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
-      bytes.seekp(20);
-      bytes << "garbage garbage garbage";
-    }
-  }
-  const auto database = Database::open(path, options_);
-  ASSERT_TRUE(database.has_value()) << database.error().text();
-  EXPECT_FALSE((*database)->rebuilt().empty());
-  EXPECT_EQ((*database)->store()->get(Family::kJournal, "entry"), "a write");
-}
-
 }  // namespace
 }  // namespace cache
