@@ -161,8 +161,14 @@ void Account::adopt(Loaded loaded) {
     } else {
       folder.uid_floor = std::max(folder.uid_floor, folder.record->uid_next);
       const imap::Uid recent_from = folder.record->recent_from;
+      const std::uint32_t recent = folder.record->recent;
       *folder.record = std::move(record);
-      folder.record->recent_from = std::max(recent_from, folder.record->recent_from);
+      if (recent_from > folder.record->recent_from) {
+        // Claimed since it was stored. Counted anew below if its messages are in memory; if not,
+        // nothing of it has changed.
+        folder.record->recent_from = recent_from;
+        folder.record->recent = recent;
+      }
     }
     if ((folder.record->attributes & kDeletedHere) == 0) {
       by_name_[folder.record->name] = folder.record.get();
@@ -209,6 +215,7 @@ void Account::adopt_rows(Folder* folder, LoadedRows loaded, const KeywordTable& 
       continue;
     }
     ++counted.messages;
+    counted.recent += entry.uid >= record.recent_from ? 1 : 0;
     counted.unseen += entry.visible.system.has(imap::SystemFlag::kSeen) ? 0 : 1;
     counted.deleted += entry.visible.system.has(imap::SystemFlag::kDeleted) ? 1 : 0;
     counted.summaries += entry.has(kHaveSummary) ? 1 : 0;
@@ -216,6 +223,7 @@ void Account::adopt_rows(Folder* folder, LoadedRows loaded, const KeywordTable& 
     counted.size += entry.size;
     record.uid_next = std::max(record.uid_next, entry.uid.next());
   }
+  record.recent = counted.recent;
   if (counted.messages != record.messages || counted.unseen != record.unseen ||
       counted.deleted != record.deleted || counted.size != record.size ||
       counted.summaries != record.summaries || counted.bodies != record.bodies) {

@@ -29,6 +29,7 @@ struct Summary {
   std::string body;            // BODY
   std::string body_structure;  // BODYSTRUCTURE
   std::string fields;          // what SEARCH looks at: encode_search_fields()
+  std::string header;          // the header block with its empty line, if it is known and short
 };
 /// The parts of a stored summary.
 struct SummaryView {
@@ -38,7 +39,10 @@ struct SummaryView {
 };
 std::string encode_summary(const Summary& summary);
 Result<SummaryView> decode_summary(std::string_view record);
-/// Adds the stored form of `summary` to `batch`: its record, and the searchable text of its fields.
+/// A longer header block is not kept apart.
+inline constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;
+/// Adds the stored form of `summary` to `batch`: its record, the searchable text of its fields, and
+/// its header block.
 void put_summary(Batch* batch, AccountId account, MessageId message, const Summary& summary);
 
 /// What SEARCH looks at without the body: decoded, case-folded UTF-8.
@@ -93,6 +97,8 @@ class ContentWriter {
   Task<Result<>> store();
 
   // After finish():
+  /// Whether the header block is kept by itself.
+  bool has_header() const { return has_header_; }
   std::uint64_t size() const { return size_; }
   const Digest& digest() const { return digest_; }
 
@@ -116,6 +122,7 @@ class ContentWriter {
   bool stored_some_ = false;
   bool kept_ = false;
   std::uint64_t size_ = 0;
+  bool has_header_ = false;
   Digest digest_;
   Batch batch_;
   std::string chunk_;

@@ -50,6 +50,10 @@ void put_summary(Batch* batch, AccountId account, MessageId message, const Summa
   batch->put(Family::kSummary, keys::content(account, message), encode_summary(summary));
   batch->put(Family::kText, keys::text(account, keys::TextKind::kFields, message, 0),
              summary.fields);
+  if (summary.header.empty()) return;
+  std::string record;
+  Encoder(&record).text(summary.header);  // the section map comes with the body
+  batch->put(Family::kHeader, keys::content(account, message), std::move(record));
 }
 
 std::string encode_search_fields(const SearchFields& fields) {

@@ -149,6 +149,7 @@ void ContentWriter::finish() {
       .text(message.header_is_whole ? std::string_view(message.header) : std::string_view())
       .raw(message.section_map);
   batch_.put(Family::kHeader, keys::content(account_, message_), std::move(record));
+  has_header_ = message.header_is_whole && !message.header.empty();
 
   digest_ = digest_of(message.header, size_);
   MessageRecord facts;

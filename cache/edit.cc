@@ -46,6 +46,7 @@ void Edit::count(const MessageEntry& entry, int sign) {
   MailboxRecord& record = *box_->record_;
   const auto by = static_cast<std::uint32_t>(sign);  // wraps as it should
   record.messages += by;
+  if (entry.uid >= record.recent_from) record.recent += by;
   if (!entry.visible.system.has(imap::SystemFlag::kSeen)) record.unseen += by;
   if (entry.visible.system.has(imap::SystemFlag::kDeleted)) record.deleted += by;
   if (entry.has(kHaveSummary)) record.summaries += by;

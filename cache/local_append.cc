@@ -42,6 +42,7 @@ Task<Result<AppendResult>> Account::append(MailboxId mailbox,
   entry.date_zone = date_zone;
   entry.size = content->size();
   entry.have = kHaveFlags | kHaveDate | kHaveSummary | kHaveBody | kHaveText;
+  if (content->has_header()) entry.have |= kHaveHeader;
   entry.visible = to_flags(flags, &keywords_);
   entry.upstream = entry.visible;  // once it is there
   change.batch().append(content->take_rest());

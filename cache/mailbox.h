@@ -66,6 +66,7 @@ struct MailboxRecord {
   imap::Uid recent_from{1};  // RFC 3501 2.3.2: \Recent for the next session that selects
   // What STATUS answers, kept with every change.
   std::uint32_t messages = 0;
+  std::uint32_t recent = 0;  // messages from recent_from on
   std::uint32_t unseen = 0;
   std::uint32_t deleted = 0;
   std::uint64_t size = 0;
@@ -196,6 +197,7 @@ class MailboxView {
   // The mailbox was read anew after a failed commit, `changed` may look different.
   void on_reloaded(const imap::SequenceSet& changed);
 
+  void claim();
   std::size_t known_messages() const;  // of those in the array
   void learn();                        // of what was added meanwhile
   void note();

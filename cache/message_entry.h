@@ -21,6 +21,7 @@ enum Have : std::uint8_t {
   kHaveBody = 8,     // every byte
   kHaveText = 16,    // searchable text
   kShared = 32,      // other rows may refer to the same content: looked up before it is erased
+  kHaveHeader = 64,  // the header block by itself: clients list mailboxes by HEADER.FIELDS
 };
 
 /// Flags as a pair that is cheap to copy and compare.

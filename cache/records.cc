@@ -1,5 +1,6 @@
 #include "cache/records.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "base/log.h"
@@ -12,7 +13,7 @@ namespace {
 // A record begins with its own version, so that a field can be added without a new schema.
 // DO NOT CHANGE: stored.
 constexpr std::uint8_t kAccountVersion = 1;
-constexpr std::uint8_t kMailboxVersion = 1;
+constexpr std::uint8_t kMailboxVersion = 2;  // 1: without `recent`
 constexpr std::uint8_t kMessageVersion = 1;
 
 Result<> expect_version(Decoder* decoder, std::uint8_t version, std::string_view what) {
@@ -104,14 +105,19 @@ std::string encode_mailbox_record(const MailboxRecord& record) {
       .number(record.deleted)
       .number(record.size)
       .number(record.summaries)
-      .number(record.bodies);
+      .number(record.bodies)
+      .number(record.recent);
   encode_upstream(record.upstream, &out);
   return bytes;
 }
 
 Result<MailboxRecord> decode_mailbox_record(MailboxId id, std::string_view bytes) {
   Decoder in(bytes);
-  TRY_VOID(expect_version(&in, kMailboxVersion, "mailbox record"));
+  const auto version = in.number<std::uint8_t>();
+  if (version != 1 && version != kMailboxVersion) {
+    return fail(Errc::kCorruption,
+                fmt::format("mailbox record: unknown record version {}", version));
+  }
   MailboxRecord record;
   record.id = id;
   record.name = in.text();
@@ -127,6 +133,10 @@ Result<MailboxRecord> decode_mailbox_record(MailboxId id, std::string_view bytes
   record.size = in.number<std::uint64_t>();
   record.summaries = in.number<std::uint32_t>();
   record.bodies = in.number<std::uint32_t>();
+  // Before it was stored: as many as there can be, until the messages are read and counted.
+  record.recent =
+      version > 1 ? in.number<std::uint32_t>()
+                  : std::min(record.messages, record.uid_next.value() - record.recent_from.value());
   record.upstream = decode_upstream(&in);
   TRY_VOID(in.finish("mailbox record"));
   return record;

@@ -55,14 +55,16 @@ class Remote {
   virtual Task<Result<>> ensure_listed(std::stop_token stop) = 0;
   /// Waits until the UIDs of `mailbox` are in the cache once, so that it can be selected.
   virtual Task<Result<>> ensure_selectable(MailboxId mailbox, std::stop_token stop) = 0;
-  /// Waits until these (our UIDs) have flags, date, size and summary, ahead of all background work,
-  /// in as few round trips as there can be. Those gone or parked meanwhile stay without.
+  /// Waits until these (our UIDs) have flags, date, size, summary and header block, ahead of all
+  /// background work, in as few round trips as there can be. Those gone or parked meanwhile stay
+  /// without; a header block that is very long comes with the body alone.
   virtual Task<Result<>> fetch_summaries(MailboxId mailbox, imap::SequenceSet uids,
                                          std::stop_token stop) = 0;
   /// The same for whole bodies.
   virtual Task<Result<>> fetch_bodies(MailboxId mailbox, imap::SequenceSet uids,
                                       std::stop_token stop) = 0;
-  /// Asks upstream which of `uids` match; for keys on text that is not cached yet.
+  /// Asks upstream which of `uids` match `key`, which has no children, names no message, and is in
+  /// UTF-8; for what is not cached yet.
   virtual Task<Result<imap::SequenceSet>> search(MailboxId mailbox, imap::SequenceSet uids,
                                                  imap::SearchKey key, std::stop_token stop) = 0;
 

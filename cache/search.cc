@@ -23,6 +23,17 @@ struct Candidate {
   Tri verdict = Tri::kUnknown;
 };
 
+// Messages in doubt, and what is known of the leaves for each of them.
+struct Doubts {
+  std::vector<Candidate> candidates;
+  std::vector<std::vector<Tri>> answers;  // [leaf][candidate]
+
+  void decide(const Matcher& matcher, KeywordTable& keywords, std::size_t i) {
+    candidates[i].verdict = matcher.match(candidates[i].entry, keywords,
+                                          [this, i](std::size_t leaf) { return answers[leaf][i]; });
+  }
+};
+
 // The worker's part: reads records for the undecided, cheapest source first, so that the scan of
 // bodies sees as few as can be.
 class TextPass {
@@ -31,19 +42,17 @@ class TextPass {
            KeywordTable* keywords, std::stop_token stop)
       : matcher_(matcher),
         reader_(reader),
-        candidates_(std::move(candidates)),
+        doubts_{std::move(candidates), {}},
         keywords_(keywords),
-        stop_(std::move(stop)),
-        answers_(matcher->leaves().size(), std::vector<Tri>(candidates_.size(), Tri::kUnknown)) {
+        stop_(std::move(stop)) {
+    answers_.assign(matcher->leaves().size(), std::vector<Tri>(candidates_.size(), Tri::kUnknown));
     // One scan wants ids in order; in a mailbox filled by COPY they may not be.
     std::ranges::sort(candidates_, {}, [](const Candidate& c) { return c.entry.message; });
   }
 
-  Result<std::vector<Candidate>> run() {
-    for (const TextSource source : {TextSource::kFields, TextSource::kHeader, TextSource::kBody}) {
-      bool wanted = false;
-      for (const TextLeaf& leaf : matcher_->leaves()) wanted |= leaf.source == source;
-      if (!wanted) continue;
+  Result<Doubts> run() {
+    for (const LeafSource source : {LeafSource::kFields, LeafSource::kHeader, LeafSource::kBody}) {
+      if (!matcher_->reads(source)) continue;
       std::vector<std::size_t> open;
       std::vector<MessageId> ids;
       for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -53,48 +62,46 @@ class TextPass {
       }
       TRY_VOID(read(source, open, ids));
       if (stop_.stop_requested()) return fail(Errc::kCancelled, "cancelled");
-      for (const std::size_t i : open) {
-        candidates_[i].verdict =
-            matcher_->match(candidates_[i].entry, *keywords_,
-                            [this, i](std::size_t leaf) { return answers_[leaf][i]; });
-      }
+      for (const std::size_t i : open) doubts_.decide(*matcher_, *keywords_, i);
     }
-    return std::move(candidates_);
+    return std::move(doubts_);
   }
 
  private:
-  Result<> read(TextSource source, const std::vector<std::size_t>& open,
+  Result<> read(LeafSource source, const std::vector<std::size_t>& open,
                 const std::vector<MessageId>& ids) {
-    const std::vector<TextLeaf>& leaves = matcher_->leaves();
+    const std::vector<SearchLeaf>& leaves = matcher_->leaves();
     switch (source) {
-      case TextSource::kFields:
+      case LeafSource::kEntry:
+        break;
+      case LeafSource::kFields:
         return reader_.search_fields(ids, [&](std::size_t n, const SearchFields& fields) {
           for (std::size_t l = 0; l < leaves.size(); ++l) {
-            if (leaves[l].source != TextSource::kFields) continue;
+            if (leaves[l].source != LeafSource::kFields) continue;
             answers_[l][open[n]] = tri(Matcher::matches_fields(leaves[l], fields));
           }
           return !stop_.stop_requested();
         });
-      case TextSource::kHeader:
+      case LeafSource::kHeader:
         return reader_.search_headers(ids, [&](std::size_t n, std::string_view all) {
           for (std::size_t l = 0; l < leaves.size(); ++l) {
-            if (leaves[l].source != TextSource::kHeader) continue;
+            if (leaves[l].source != LeafSource::kHeader) continue;
             answers_[l][open[n]] = tri(Matcher::matches_header(leaves[l], all));
           }
           return !stop_.stop_requested();
         });
-      case TextSource::kBody:
+      case LeafSource::kBody:
         return read_bodies(open, ids);
     }
     return {};
   }
 
   Result<> read_bodies(const std::vector<std::size_t>& open, const std::vector<MessageId>& ids) {
-    const std::vector<TextLeaf>& leaves = matcher_->leaves();
+    const std::vector<SearchLeaf>& leaves = matcher_->leaves();
     std::size_t longest = 1;
     bool any_text = false;
     for (std::size_t l = 0; l < leaves.size(); ++l) {
-      if (leaves[l].source != TextSource::kBody) continue;
+      if (leaves[l].source != LeafSource::kBody) continue;
       longest = std::max(longest, leaves[l].needle.size());
       any_text |= leaves[l].key->kind == imap::SearchKind::kText;
       // A message whose text is here has a part without text at worst: then nothing matches.
@@ -105,7 +112,7 @@ class TextPass {
     if (any_text) {
       TRY_VOID(reader_.search_headers(ids, [&](std::size_t n, std::string_view all) {
         for (std::size_t l = 0; l < leaves.size(); ++l) {
-          if (leaves[l].source != TextSource::kBody ||
+          if (leaves[l].source != LeafSource::kBody ||
               leaves[l].key->kind != imap::SearchKind::kText) {
             continue;
           }
@@ -124,7 +131,7 @@ class TextPass {
       if (!tail.empty()) seam = tail + std::string(chunk.substr(0, longest - 1));
       bool undecided = false;
       for (std::size_t l = 0; l < leaves.size(); ++l) {
-        if (leaves[l].source != TextSource::kBody || answers_[l][open[n]] == Tri::kTrue) continue;
+        if (leaves[l].source != LeafSource::kBody || answers_[l][open[n]] == Tri::kTrue) continue;
         if (contains(chunk, leaves[l].needle) || contains(seam, leaves[l].needle)) {
           answers_[l][open[n]] = Tri::kTrue;
         } else {
@@ -138,11 +145,44 @@ class TextPass {
 
   const Matcher* matcher_;
   MessageReader reader_;
-  std::vector<Candidate> candidates_;
+  Doubts doubts_;
+  std::vector<Candidate>& candidates_ = doubts_.candidates;
+  std::vector<std::vector<Tri>>& answers_ = doubts_.answers;
   KeywordTable* keywords_;
   std::stop_token stop_;
-  std::vector<std::vector<Tri>> answers_;  // [leaf][candidate]
 };
+
+// Asks upstream for the leaves that nothing here answers, each on its own: numbers, UIDs and flags
+// mean something else there, so how the leaves go together is decided here.
+Task<Result<>> ask_upstream(Account* account, MailboxRef mailbox, const Matcher* matcher,
+                            Doubts* doubts, std::stop_token stop) {
+  for (std::size_t leaf = 0; leaf < matcher->leaves().size(); ++leaf) {
+    std::vector<imap::Uid> uids;
+    for (std::size_t i = 0; i < doubts->candidates.size(); ++i) {
+      const Candidate& candidate = doubts->candidates[i];
+      const bool open =
+          candidate.verdict == Tri::kUnknown && doubts->answers[leaf][i] == Tri::kUnknown;
+      if (open) uids.push_back(candidate.entry.uid);
+    }
+    if (uids.empty()) continue;
+    std::ranges::sort(uids);
+    const auto asked = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids));
+    CO_TRY(const imap::SequenceSet found,
+           co_await account->remote().search(mailbox->id(), asked, matcher->leaves()[leaf].asked,
+                                             stop));
+    for (std::size_t i = 0; i < doubts->candidates.size(); ++i) {
+      const imap::Uid uid = doubts->candidates[i].entry.uid;
+      if (doubts->answers[leaf][i] == Tri::kUnknown && asked.contains(uid)) {
+        doubts->answers[leaf][i] = tri(found.contains(uid));
+      }
+    }
+    for (std::size_t i = 0; i < doubts->candidates.size(); ++i) {
+      if (doubts->candidates[i].verdict != Tri::kUnknown) continue;
+      doubts->decide(*matcher, account->keywords(), i);
+    }
+  }
+  co_return Result<>();
+}
 
 }  // namespace
 
@@ -155,7 +195,6 @@ Task<Result<SearchResult>> search(Account* account, MailboxRef mailbox, const Ma
                         view->recent_from(), now_seconds()}));
   SearchResult result;
   std::vector<imap::Uid> hits;
-  std::vector<imap::Uid> unknown;
   std::vector<Candidate> candidates;
   const std::optional<imap::Uid> last = view->last_uid();
   // By UID rather than by index: the array may change while others have their turn.
@@ -183,25 +222,29 @@ Task<Result<SearchResult>> search(Account* account, MailboxRef mailbox, const Ma
     if (stop.stop_requested()) co_return fail(Errc::kCancelled, "cancelled");
   }
 
-  if (!candidates.empty() && matcher.leaves().empty()) {
-    for (const Candidate& candidate : candidates) unknown.push_back(candidate.entry.uid);
-  } else if (!candidates.empty()) {
+  if (!candidates.empty()) {
     // The worker gets a table of its own: keywords may be added meanwhile.
     KeywordTable keywords = account->keywords();
-    Result<std::vector<Candidate>> decided = co_await run_blocking(
-        account->executor(), [&matcher, &candidates, &keywords, reader = account->reader(), stop] {
-          return TextPass(&matcher, reader, std::move(candidates), &keywords, stop).run();
-        });
-    if (!decided) co_return fail(std::move(decided).error());
-    for (const Candidate& candidate : *decided) {
+    CO_TRY(Doubts doubts,
+           co_await run_blocking(account->executor(), [&matcher, &candidates, &keywords,
+                                                       reader = account->reader(), stop] {
+             return TextPass(&matcher, reader, std::move(candidates), &keywords, stop).run();
+           }));
+    for (const Candidate& candidate : doubts.candidates) {
+      result.asked += candidate.verdict == Tri::kUnknown ? 1 : 0;
+    }
+    if (result.asked > 0) {
+      const Result<> answered = co_await ask_upstream(account, mailbox, &matcher, &doubts, stop);
+      if (!answered && answered.error().code() == Errc::kCancelled)
+        co_return fail(answered.error());
+    }
+    for (const Candidate& candidate : doubts.candidates) {
       if (candidate.verdict == Tri::kTrue) hits.push_back(candidate.entry.uid);
-      if (candidate.verdict == Tri::kUnknown) unknown.push_back(candidate.entry.uid);
+      if (candidate.verdict == Tri::kUnknown) ++result.unknown;
     }
   }
   std::ranges::sort(hits);
-  std::ranges::sort(unknown);
   result.uids = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(hits));
-  result.unknown = imap::SequenceSet::from_sorted(std::span<const imap::Uid>(unknown));
   co_return result;
 }
 

@@ -1,4 +1,4 @@
-// Search: evaluates IMAP search keys over a mailbox from the cache alone.
+// Search: evaluates IMAP search keys over a mailbox, from the cache as far as that can be.
 #pragma once
 
 #include <functional>
@@ -15,16 +15,17 @@
 
 namespace cache {
 
-/// What a search found. `unknown` are those that a key on content could not decide because their
-/// text is not cached: upstream has to be asked for these.
+/// What a search found.
 struct SearchResult {
   imap::SequenceSet uids;
-  imap::SequenceSet unknown;
+  std::size_t asked = 0;    // messages not cached far enough: upstream was asked for them
+  std::size_t unknown = 0;  // of these, those that upstream gave no answer for
 };
 
 /// Evaluates `key` for the messages of `view`. Keys on flags, dates and sizes run over the array on
 /// the loop; keys on text scan the text family on a worker, cheap keys first so that the scan sees
-/// few. RFC 3501 6.4.4: strings match anywhere, without case, after decoding MIME and charsets.
+/// few. What that leaves in doubt upstream is asked for. RFC 3501 6.4.4: strings match anywhere,
+/// without case, after decoding MIME and charsets.
 ///
 /// Thread: the account's loop.
 /// Errors: kInvalid with BADCHARSET meaning for a charset that is not known.

@@ -67,10 +67,14 @@ Result<Matcher> Matcher::make(imap::SearchKey key, std::string_view charset, Con
 Result<> Matcher::prepare(imap::SearchKey* key, std::string_view charset, const Context& context,
                           Node* node) {
   node->key = key;
-  const auto add_leaf = [this, key, node](TextSource source, std::string needle,
-                                          std::string field = {}) {
+  const auto add_leaf = [this, charset, key, node](LeafSource source, std::string needle,
+                                                   std::string field = {}) {
     node->leaf = static_cast<int>(leaves_.size());
-    leaves_.push_back({source, key, std::move(needle), std::move(field)});
+    leaves_.push_back({source, key, std::move(needle), std::move(field), *key});
+    imap::SearchKey& asked = leaves_.back().asked;
+    // Whom a message is new to is decided here; upstream knows whether it was read.
+    if (key->kind == SearchKind::kNew) asked.kind = SearchKind::kUnseen;
+    if (source != LeafSource::kEntry) asked.text = mime::to_utf8(charset, key->text);
   };
   switch (key->kind) {
     case SearchKind::kSubject:
@@ -78,25 +82,47 @@ Result<> Matcher::prepare(imap::SearchKey* key, std::string_view charset, const 
     case SearchKind::kTo:
     case SearchKind::kCc:
     case SearchKind::kBcc:
-      add_leaf(TextSource::kFields, mime::fold_query(charset, key->text));
+      add_leaf(LeafSource::kFields, mime::fold_query(charset, key->text));
       break;
     case SearchKind::kSentBefore:
     case SearchKind::kSentOn:
     case SearchKind::kSentSince:
-      add_leaf(TextSource::kFields, {});
+      add_leaf(LeafSource::kFields, {});
       break;
     case SearchKind::kHeader:
-      add_leaf(TextSource::kHeader, mime::fold_query(charset, key->text), mime::fold(key->header));
+      add_leaf(LeafSource::kHeader, mime::fold_query(charset, key->text), mime::fold(key->header));
       break;
     case SearchKind::kBody:
     case SearchKind::kText:
-      add_leaf(TextSource::kBody, mime::fold_query(charset, key->text));
+      add_leaf(LeafSource::kBody, mime::fold_query(charset, key->text));
       break;
     case SearchKind::kSequence:
       key->set = context.uids_of_numbers(key->set);
       break;
     case SearchKind::kUid:
       key->set = context.uids_of_uids(key->set);
+      break;
+    case SearchKind::kAnswered:
+    case SearchKind::kUnanswered:
+    case SearchKind::kDeleted:
+    case SearchKind::kUndeleted:
+    case SearchKind::kDraft:
+    case SearchKind::kUndraft:
+    case SearchKind::kFlagged:
+    case SearchKind::kUnflagged:
+    case SearchKind::kSeen:
+    case SearchKind::kUnseen:
+    case SearchKind::kNew:
+    case SearchKind::kKeyword:
+    case SearchKind::kUnkeyword:
+    case SearchKind::kBefore:
+    case SearchKind::kOn:
+    case SearchKind::kSince:
+    case SearchKind::kLarger:
+    case SearchKind::kSmaller:
+    case SearchKind::kOlder:
+    case SearchKind::kYounger:
+      add_leaf(LeafSource::kEntry, {});
       break;
     default:
       break;
@@ -193,7 +219,7 @@ Tri Matcher::match_plain(const imap::SearchKey& key, const MessageEntry& entry,
   return Tri::kFalse;
 }
 
-bool Matcher::matches_fields(const TextLeaf& leaf, const SearchFields& fields) {
+bool Matcher::matches_fields(const SearchLeaf& leaf, const SearchFields& fields) {
   switch (leaf.key->kind) {
     case SearchKind::kSubject:
       return contains(fields.subject, leaf.needle);
@@ -210,7 +236,7 @@ bool Matcher::matches_fields(const TextLeaf& leaf, const SearchFields& fields) {
   }
 }
 
-bool Matcher::matches_header(const TextLeaf& leaf, std::string_view all) {
+bool Matcher::matches_header(const SearchLeaf& leaf, std::string_view all) {
   return mime::any_field(all, leaf.field,
                          [&leaf](std::string_view value) { return contains(value, leaf.needle); });
 }

@@ -25,15 +25,16 @@ constexpr Tri operator!(Tri a) {
 constexpr Tri operator&&(Tri a, Tri b) { return a < b ? a : b; }
 constexpr Tri operator||(Tri a, Tri b) { return a < b ? b : a; }
 
-/// Which stored record a key on text reads, cheapest first.
-enum class TextSource : std::uint8_t { kFields, kHeader, kBody };
+/// What a key reads: the entry in memory, or a stored record, cheapest first.
+enum class LeafSource : std::uint8_t { kEntry, kFields, kHeader, kBody };
 
-/// A key on text or on the Date field, prepared once for many messages.
-struct TextLeaf {
-  TextSource source = TextSource::kFields;
+/// A key that may not be decided by what is cached, prepared once for many messages.
+struct SearchLeaf {
+  LeafSource source = LeafSource::kFields;
   const imap::SearchKey* key = nullptr;
-  std::string needle;  // folded
-  std::string field;   // HEADER: the field's name, folded
+  std::string needle;     // folded
+  std::string field;      // HEADER: the field's name, folded
+  imap::SearchKey asked;  // the same for upstream: its strings in UTF-8
 };
 
 /// A search made ready: sets resolved to UIDs, strings folded, keywords looked up.
@@ -54,15 +55,20 @@ class Matcher {
   Matcher(Matcher&&) = default;
   Matcher& operator=(Matcher&&) = delete;
 
-  const std::vector<TextLeaf>& leaves() const { return leaves_; }
-  /// Evaluates the key for `entry`. `leaf(i)` answers for leaves()[i].
+  const std::vector<SearchLeaf>& leaves() const { return leaves_; }
+  bool reads(LeafSource source) const {
+    return std::ranges::any_of(leaves_,
+                               [source](const auto& leaf) { return leaf.source == source; });
+  }
+  /// Evaluates the key for `entry`. `leaf(i)` answers for leaves()[i] where the entry alone does
+  /// not.
   template <class LeafAnswer>
   Tri match(const MessageEntry& entry, KeywordTable& keywords, const LeafAnswer& leaf) const {
     return match_node(*root_, entry, keywords, leaf);
   }
   /// The answer of a leaf on fields or headers for one record.
-  static bool matches_fields(const TextLeaf& leaf, const SearchFields& fields);
-  static bool matches_header(const TextLeaf& leaf, std::string_view all);
+  static bool matches_fields(const SearchLeaf& leaf, const SearchFields& fields);
+  static bool matches_header(const SearchLeaf& leaf, std::string_view all);
 
  private:
   struct Node {
@@ -99,14 +105,25 @@ class Matcher {
       case imap::SearchKind::kNot:
         return !match_node(node.children.front(), entry, keywords, leaf);
       default:
-        if (node.leaf >= 0) return leaf(static_cast<std::size_t>(node.leaf));
-        return match_plain(*node.key, entry, keywords);
+        return match_leaf(node, entry, keywords, leaf);
     }
+  }
+
+  template <class LeafAnswer>
+  Tri match_leaf(const Node& node, const MessageEntry& entry, KeywordTable& keywords,
+                 const LeafAnswer& leaf) const {
+    Tri answer = Tri::kUnknown;
+    if (node.leaf < 0 ||
+        leaves_[static_cast<std::size_t>(node.leaf)].source == LeafSource::kEntry) {
+      answer = match_plain(*node.key, entry, keywords);
+    }
+    if (answer != Tri::kUnknown || node.leaf < 0) return answer;
+    return leaf(static_cast<std::size_t>(node.leaf));
   }
 
   std::unique_ptr<imap::SearchKey> key_;  // stays where it is: nodes point into it
   std::unique_ptr<Node> root_;
-  std::vector<TextLeaf> leaves_;
+  std::vector<SearchLeaf> leaves_;
   imap::Uid recent_from_;
   std::int64_t now_ = 0;
 };

@@ -73,16 +73,18 @@ Task<Result<>> Account::put_summaries(MailboxId mailbox,
   box = folder(mailbox)->box;
   Change change(this);
   change.ordered();
-  std::set<MessageId> put;
+  std::map<MessageId, std::uint8_t> put;
   for (const auto& [uid, summary] : summaries) {
     const MessageEntry* entry = box->find_any(uid);
     if (entry == nullptr || entry->has(kHaveBody)) continue;
-    put.insert(entry->message);
     put_summary(&change.batch(), id_, entry->message, summary);
-    mark(&change, {entry->message, mailbox, uid}, kHaveSummary, 0, std::nullopt);
+    const std::uint8_t have = summary.header.empty() ? kHaveSummary : kHaveSummary | kHaveHeader;
+    put.insert_or_assign(entry->message, have);
+    mark(&change, {entry->message, mailbox, uid}, have, 0, std::nullopt);
   }
   for (const Reference& row : rows) {
-    if (put.contains(row.message)) mark(&change, row, kHaveSummary, 0, std::nullopt);
+    const auto found = put.find(row.message);
+    if (found != put.end()) mark(&change, row, found->second, 0, std::nullopt);
   }
   co_return co_await submit(std::move(change));
 }
@@ -109,21 +111,26 @@ Task<Result<>> Account::put_contents(
   CO_TRY(const std::vector<Reference> rows,
          co_await references_in_memory(std::move(shared), {mailbox}));
   box = folder(mailbox)->box;
-  constexpr std::uint8_t kWhole = kHaveSummary | kHaveBody | kHaveText;
+  struct Stored {
+    std::uint64_t size = 0;
+    std::uint8_t have = kHaveSummary | kHaveBody | kHaveText;
+  };
   Change change(this);
   change.ordered();
-  std::map<MessageId, std::uint64_t> put;
+  std::map<MessageId, Stored> put;
   for (const auto& [uid, writer] : bodies) {
     const MessageEntry* entry = box->find_any(uid);
     // The message may have gone meanwhile: the writer then erases what it had stored.
     if (entry == nullptr || entry->message != writer->message()) continue;
-    put.emplace(entry->message, writer->size());
+    Stored& stored = put[entry->message];
+    stored.size = writer->size();
+    if (writer->has_header()) stored.have |= kHaveHeader;
     change.batch().append(writer->take_rest());
-    mark(&change, {entry->message, mailbox, uid}, kWhole, 0, writer->size());
+    mark(&change, {entry->message, mailbox, uid}, stored.have, 0, stored.size);
   }
   for (const Reference& row : rows) {
     const auto found = put.find(row.message);
-    if (found != put.end()) mark(&change, row, kWhole, 0, found->second);
+    if (found != put.end()) mark(&change, row, found->second.have, 0, found->second.size);
   }
   CO_TRY_VOID(co_await submit(std::move(change)));
   for (const auto& [uid, writer] : bodies) {

@@ -18,9 +18,7 @@ MailboxView::MailboxView(Mailbox* mailbox, bool claim_recent)
   for (const imap::Uid uid : mailbox->expunging_) {
     if (uid < known_below_) expunged_.push_back(uid);
   }
-  // RFC 3501 2.3.2: only one session is told that a message is recent. Stored with the next change
-  // of the mailbox: after a crash a message may be recent twice, which the RFC allows.
-  if (claims_recent_) record_->recent_from = std::max(record_->recent_from, known_below_);
+  claim();
   mailbox_->views_.insert(this);
 }
 
@@ -118,7 +116,16 @@ void MailboxView::learn() {
   for (const imap::Uid uid : mailbox_->expunging_) {
     if (uid >= before && uid < known_below_) expunged_.push_back(uid);
   }
-  if (claims_recent_) record_->recent_from = std::max(record_->recent_from, known_below_);
+  claim();
+}
+
+// RFC 3501 2.3.2: only one session is told that a message is recent. Stored with the next change of
+// the mailbox: after a crash a message may be recent twice, which the RFC allows.
+void MailboxView::claim() {
+  if (!claims_recent_ || record_->recent_from >= known_below_) return;
+  record_->recent_from = known_below_;
+  record_->recent =
+      static_cast<std::uint32_t>(mailbox_->messages_.size() - mailbox_->lower_bound(known_below_));
 }
 
 ViewChanges MailboxView::take_changes(bool may_expunge) {

@@ -111,6 +111,7 @@ struct Limits {
   std::uint64_t max_line_bytes = 64 * 1024;
   std::uint64_t max_append_bytes = 256 * 1024 * 1024;
   std::uint64_t max_output_bytes = 1024 * 1024;  // queued for a client that does not read
+  Duration write_timeout{60'000};                // and nothing of it taken: the client is gone
 };
 
 struct Memory {

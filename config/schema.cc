@@ -193,7 +193,9 @@ const Schema<Limits>& limits_schema() {
                size(kMegabyte, 4 * kGigabyte - kMegabyte),
                {.about = "the largest message that a client may store"})
           .add("max_output_bytes", &Limits::max_output_bytes, size(64 * kKilobyte, kGigabyte),
-               {.about = "answers that wait for a client that does not read"}));
+               {.about = "answers that wait for a client that does not read"})
+          .add("write_timeout", &Limits::write_timeout, duration(1s, 1h),
+               {.about = "after which a client that takes none of them is disconnected"}));
   return schema;
 }
 

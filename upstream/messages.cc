@@ -184,6 +184,12 @@ Task<Result<>> fetch_summaries(Client* client, cache::Account* account, cache::M
   // FETCH macros are avoided: Gmail gets them wrong.
   items.push_back({imap::FetchKind::kEnvelope});
   items.push_back({imap::FetchKind::kBodyStructure});
+  // Many clients list a mailbox by header fields: those must not wait for bodies.
+  imap::FetchItem header{imap::FetchKind::kBodySection};
+  header.section.text = imap::SectionText::kHeader;
+  header.peek = true;
+  const imap::Section header_section = header.section;
+  items.push_back(std::move(header));
   std::vector<imap::SequenceSet> windows = split(upstream_uids(*mailbox, our_uids), kSummaryWindow);
   std::ranges::reverse(windows);
   for (imap::SequenceSet& window : windows) {
@@ -202,6 +208,13 @@ Task<Result<>> fetch_summaries(Client* client, cache::Account* account, cache::M
         imap::encode_body(*fetched->body, &summary.body);
         imap::encode_body_structure(*fetched->body, &summary.body_structure);
         summary.fields = cache::encode_search_fields(*fetched->envelope);
+        for (imap::FetchedData& data : fetched->data) {
+          const bool whole = data.form == imap::FetchedData::Form::kInline && !data.origin;
+          const bool is_header = whole && data.section == header_section;
+          if (is_header && data.bytes.size() <= cache::kMaxHeaderBytes) {
+            summary.header = std::move(data.bytes);
+          }
+        }
         summaries.emplace_back(entry->uid, std::move(summary));
       }
       // What came with news of a message that we do not know is for the next sync to find.

@@ -134,7 +134,10 @@ Task<void> Login::start_tls(std::string tag) {
   }
   answer(tag, Reply::ok("Begin TLS"));
   const Result<> secured = co_await connection_->start_tls(*tls_, time_left(), stop_);
-  if (secured) co_return;
+  if (secured) {
+    client_.clear();  // anybody may have said that
+    co_return;
+  }
   log_.info("TLS failed: {}", secured.error().text());
   connection_->abort();
   done_ = true;
@@ -173,6 +176,8 @@ Task<std::optional<LoggedIn>> Login::authenticate(std::string tag,
       answer(tag, Reply::no(imap::Code::kCannot, user.error().text()));
     } else if (user.error().code() == Errc::kLimit) {
       answer(tag, Reply::no(imap::Code::kPrivacyRequired, user.error().text()));
+    } else if (user.error().code() == Errc::kProtocol) {
+      say_bye(user.error().text());  // in the middle of a line that does not end
     } else {
       answer(tag, Reply::bad(user.error().text()));
     }
@@ -196,7 +201,12 @@ Task<Result<std::string>> Login::exchange(imap::AuthenticateCommand command) {
   for (;;) {
     Result<sasl::ServerExchange::Answer> step = co_await run_blocking(
         static_cast<Executor*>(connection_->loop()), [&] { return exchange->step(response); });
-    if (!step) co_return fail(std::move(step).error());
+    if (!step) {
+      // Its own line is malformed; the stream is still in step.
+      const bool malformed = step.error().code() == Errc::kProtocol;
+      co_return malformed ? fail(Errc::kInvalid, step.error().text())
+                          : fail(std::move(step).error());
+    }
     if (step->done && step->challenge.empty()) co_return exchange->user();
     connection_->write("+ " + sasl::base64_encode(step->challenge) + "\r\n");
     CO_TRY(const std::string line, co_await reader_.next_line(time_left(), stop_));

@@ -1,5 +1,6 @@
 #include "proxy/imap/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <variant>
@@ -9,11 +10,6 @@
 
 namespace proxy {
 namespace {
-
-using namespace std::chrono_literals;
-
-// A client that takes nothing at all for so long is gone.
-constexpr std::chrono::milliseconds kWriteDeadline = 60s;
 
 bool ends_session(const Error& error) {
   return error.code() == Errc::kClosed || error.code() == Errc::kCancelled;
@@ -60,9 +56,32 @@ void Session::unselect() {
   selected_.reset();
 }
 
+void Session::enable_condstore() {
+  if (std::exchange(condstore_, true) || !selected_) return;
+  const imap::ModSeq highest(selected_->told_mod_seq);
+  write(imap::ConditionResponse{imap::Condition::kOk,
+                                {imap::ResponseCode(imap::HighestModSeqCode{highest}), "Highest"}});
+}
+
+Task<imap::HighestModSeqCode> Session::tell_everything(bool uid) {
+  const std::uint64_t highest = selected_->mailbox->record().highest_modseq;
+  // Commits become durable in their order, so this one brings all those before it.
+  (void)co_await selected_->account->settled();
+  write_updates(true, uid);
+  selected_->told_mod_seq = std::max(selected_->told_mod_seq, highest);
+  co_return imap::HighestModSeqCode{imap::ModSeq(selected_->told_mod_seq)};
+}
+
 Task<Result<>> Session::push() {
   connection_->write(std::exchange(out_, {}));
-  co_return co_await connection_->drain(limits_.max_output_bytes, kWriteDeadline, stop_);
+  Result<> drained =
+      co_await connection_->drain(limits_.max_output_bytes, limits_.write_timeout, stop_);
+  if (!drained && drained.error().code() == Errc::kTimeout) {
+    log_.info("the client does not read: disconnected");
+    connection_->abort();
+    co_return fail(Errc::kClosed, "the client does not read");
+  }
+  co_return drained;
 }
 
 Task<Result<const cache::MailboxRecord*>> Session::find_mailbox(Place place) {
@@ -107,18 +126,11 @@ Task<void> Session::serve(std::string login_tag) {
   while (!logged_out_) {
     Result<Incoming> incoming = co_await reader_.next(limits_.idle_timeout, stop_);
     if (!incoming) {
-      if (incoming.error().code() == Errc::kTimeout) {
-        write(imap::ConditionResponse{imap::Condition::kBye, {std::nullopt, "Idle for too long"}});
-        (void)co_await push();
-      } else if (incoming.error().code() == Errc::kProtocol) {
-        write(imap::ConditionResponse{imap::Condition::kBye,
-                                      {std::nullopt, incoming.error().text()}});
-        (void)co_await push();
-      }
-      co_return;
+      end(incoming.error());
+      break;
     }
     if (auto* append = std::get_if<PendingAppend>(&*incoming)) {
-      if (!co_await receive(std::move(*append))) co_return;
+      if (!co_await receive(std::move(*append))) break;
       continue;
     }
     if (auto* rejected = std::get_if<RejectedCommand>(&*incoming)) {
@@ -130,6 +142,16 @@ Task<void> Session::serve(std::string login_tag) {
     }
     if (!co_await push()) co_return;
     if (std::exchange(compress_, false) && !connection_->start_compression()) co_return;
+  }
+  (void)co_await push();
+}
+
+void Session::end(const Error& error) {
+  const bool timed_out = error.code() == Errc::kTimeout;
+  if (timed_out || error.code() == Errc::kProtocol) {
+    write(imap::ConditionResponse{imap::Condition::kBye,
+                                  {std::nullopt, timed_out ? "Idle for too long" : error.text()}});
+    log_out();
   }
 }
 
@@ -163,7 +185,10 @@ Task<bool> Session::receive(PendingAppend append) {
     piece.clear();
     while (!complete && piece.size() < kPieceBytes) {
       const Result<bool> read = co_await reader_.read_append(&piece, limits_.idle_timeout, stop_);
-      if (!read) co_return false;
+      if (!read) {
+        end(read.error());
+        co_return false;
+      }
       complete = *read;
     }
     // After a failure the rest is read and dropped, so that the stream stays in step.
@@ -202,7 +227,8 @@ Task<void> Session::execute(imap::TaggedCommand command) {
   received_.clear();
   refused_append_.reset();
   // There is nobody left to answer, or nothing to say after the BYE.
-  if (!reply && ends_session(reply.error()) && (!connection_->is_open() || logged_out_)) co_return;
+  if (!reply && (logged_out_ || (ends_session(reply.error()) && !connection_->is_open())))
+    co_return;
   if (!reply && reply.error().code() != Errc::kInvalid && reply.error().code() != Errc::kNotFound) {
     log_.info("{}: {}", info.name, reply.error().text());
   }

@@ -32,6 +32,9 @@ struct Selected {
   cache::MailboxRef mailbox;
   std::unique_ptr<cache::MailboxView> view;  // borrows *mailbox
   bool read_only = false;
+  /// Everything up to here is durable, and the session was told. A client that is given a higher
+  /// HIGHESTMODSEQ would never ask for what it has missed.
+  std::uint64_t told_mod_seq = 1;
 };
 
 /// A message of an APPEND that was read before its command was complete.
@@ -83,7 +86,7 @@ class Session {
     imap::encode_response(to, response);
   }
   /// Hands out() to the connection and waits while the client has too much to read.
-  /// Errors: kClosed, kTimeout (the client does not read), kCancelled.
+  /// Errors: kClosed, also of a client that does not read at all; kIo, kCancelled.
   Task<Result<>> push();
 
   /// The place of a name. Errors: kNotFound where there is no such mailbox; waits for the folder
@@ -99,9 +102,13 @@ class Session {
 
   // Extensions that the client switched on. RFC 5161, RFC 7162 3.1, RFC 6855.
   bool condstore() const { return condstore_; }
-  void enable_condstore() { condstore_ = true; }
+  /// Tells the selected mailbox's HIGHESTMODSEQ when it is the first time (RFC 7162 3.1).
+  void enable_condstore();
   bool qresync() const { return qresync_; }
-  void enable_qresync() { qresync_ = condstore_ = true; }
+  void enable_qresync() {
+    enable_condstore();
+    qresync_ = true;
+  }
   bool utf8() const { return utf8_; }
   void enable_utf8() {
     utf8_ = true;
@@ -110,12 +117,18 @@ class Session {
   void set_client(std::string client) { client_ = std::move(client); }
   void set_idle(bool on) { idle_ = on; }
   void log_out() { logged_out_ = true; }
+  /// The client no longer speaks to us, by `error`: it hears why, if it may still be there.
+  void end(const Error& error);
   bool is_logged_out() const { return logged_out_; }
   /// Compression starts once the reply is out (RFC 4978 3).
   void compress_after_reply() { compress_ = true; }
   std::vector<ReceivedMessage>& received() { return received_; }
   /// Why a message of the APPEND that is being run could not be stored.
   const std::optional<Reply>& refused_append() const { return refused_append_; }
+
+  /// Tells the session all of the selected mailbox, expunges too, and returns the HIGHESTMODSEQ
+  /// that stands for it.
+  Task<imap::HighestModSeqCode> tell_everything(bool uid);
 
   /// Writes what the selected mailbox has to tell. Without `may_expunge` nothing that shifts
   /// sequence numbers (RFC 3501 7.4.1). `uid`: FETCH responses name UIDs too.

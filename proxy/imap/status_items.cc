@@ -19,9 +19,7 @@ Task<Result<imap::StatusItems>> status_items(Session* session, cache::Account* a
         found.messages = record->messages;
         break;
       case imap::StatusItem::kRecent:
-        // UIDs are dense where it matters: nobody has seen those from recent_from on.
-        found.recent =
-            std::min(record->messages, record->uid_next.value() - record->recent_from.value());
+        found.recent = record->recent;
         break;
       case imap::StatusItem::kUidNext:
         found.uid_next = record->uid_next;

@@ -7,7 +7,11 @@ namespace proxy {
 void Session::write_updates(bool may_expunge, bool uid) {
   if (!selected_) return;
   cache::MailboxView& view = *selected_->view;
-  if (!view.changed().is_set()) return;
+  const auto all_told = [this, &view] {
+    if (!selected_->account->is_settled() || view.has_unreported_expunges()) return;
+    selected_->told_mod_seq = selected_->mailbox->record().highest_modseq;
+  };
+  if (!view.changed().is_set()) return all_told();
   const cache::ViewChanges changes = view.take_changes(may_expunge);
   if (changes.gone) {
     // Somebody deleted the mailbox: there is no response for that but to end the session with it.
@@ -31,6 +35,7 @@ void Session::write_updates(bool may_expunge, bool uid) {
   for (const imap::SequenceSet::Range& range : changes.flags.ranges()) {
     flags.write_range(imap::Uid(range.first), imap::Uid(range.last), &out_);
   }
+  all_told();
 }
 
 }  // namespace proxy

@@ -25,6 +25,14 @@ std::string upper(std::string_view text) {
   return result;
 }
 
+sockaddr_in ipv4(const std::string& address, std::uint16_t port) {
+  sockaddr_in ip{};
+  ip.sin_family = AF_INET;
+  ip.sin_port = htons(port);
+  ::inet_pton(AF_INET, address.c_str(), &ip.sin_addr);
+  return ip;
+}
+
 void set_socket_timeout(int socket, std::chrono::milliseconds timeout) {
   timeval value{};
   value.tv_sec = timeout.count() / 1000;
@@ -75,7 +83,9 @@ void RawImap::disconnect() {
 
 Result<std::unique_ptr<RawImap>> RawImap::connect(std::uint16_t port,
                                                   const std::filesystem::path& ca_file,
-                                                  std::chrono::milliseconds timeout) {
+                                                  std::chrono::milliseconds timeout,
+                                                  const std::string& address,
+                                                  const std::string& source) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return fail(Errc::kIo, std::string("socket: ") + std::strerror(errno));
   std::unique_ptr<RawImap> client(new RawImap(socket));
@@ -83,11 +93,14 @@ Result<std::unique_ptr<RawImap>> RawImap::connect(std::uint16_t port,
   set_socket_timeout(socket, timeout);
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (!source.empty()) {
+    const sockaddr_in from = ipv4(source, 0);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&from), sizeof(from)) != 0) {
+      return fail(Errc::kIo, std::string("bind: ") + std::strerror(errno));
+    }
+  }
+  const sockaddr_in to = ipv4(address, port);
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
     return fail(Errc::kClosed, std::string("connect: ") + std::strerror(errno));
   }
   if (!ca_file.empty()) TRY_VOID(client->handshake(ca_file));

@@ -39,11 +39,12 @@ class RawImap {
  public:
   static constexpr std::chrono::milliseconds kDefaultTimeout = std::chrono::seconds(30);
 
-  /// Connects to 127.0.0.1:`port` and reads the greeting. With `ca_file` it speaks TLS from the
-  /// first byte and verifies the name "localhost".
+  /// Connects to `port` of `address` (IPv4), from `source` if that is given, and reads the
+  /// greeting. With `ca_file` it speaks TLS from the first byte and verifies the name "localhost".
   static Result<std::unique_ptr<RawImap>> connect(
       std::uint16_t port, const std::filesystem::path& ca_file = {},
-      std::chrono::milliseconds timeout = kDefaultTimeout);
+      std::chrono::milliseconds timeout = kDefaultTimeout, const std::string& address = "127.0.0.1",
+      const std::string& source = "");
   /// The same, then LOGIN. Errors: kPermission when it is refused.
   static Result<std::unique_ptr<RawImap>> login(std::uint16_t port, std::string_view user,
                                                 std::string_view password);
@@ -68,6 +69,8 @@ class RawImap {
 
   /// STARTTLS, then the handshake as in connect().
   Result<> start_tls(const std::filesystem::path& ca_file);
+  /// The handshake alone, for who has sent STARTTLS by send_raw().
+  Result<> handshake(const std::filesystem::path& ca_file);
   /// IDLE until an untagged line holds `part` or `limit` passes; then DONE. Errors: kTimeout.
   Result<Reply> idle_until(std::string_view part, std::chrono::milliseconds limit);
 
@@ -81,7 +84,6 @@ class RawImap {
  private:
   struct Tls;
   explicit RawImap(int socket);
-  Result<> handshake(const std::filesystem::path& ca_file);
   Result<> fill();
   Result<std::string> take_until_newline();
   Result<std::string> take_bytes(std::size_t count);

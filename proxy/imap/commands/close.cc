@@ -30,11 +30,9 @@ Handled handle(Session* session, imap::ExpungeCommand command) {
   CO_TRY(const imap::SequenceSet removed,
          co_await selected.account->expunge(selected.mailbox->id(), std::move(uids)));
   if (session->condstore() && !removed.empty()) {
-    // RFC 7162 3.2.7
-    session->write_updates(true, false);
-    co_return Reply::ok(
-        imap::HighestModSeqCode{imap::ModSeq(selected.mailbox->record().highest_modseq)},
-        "EXPUNGE completed");
+    // RFC 7162 3.2.7, 3.2.9
+    imap::HighestModSeqCode highest = co_await session->tell_everything(false);
+    co_return Reply::ok(std::move(highest), "EXPUNGE completed");
   }
   co_return Reply::ok("EXPUNGE completed");
 }

@@ -68,13 +68,12 @@ Handled handle(Session* session, imap::MoveCommand command) {
                                         std::move(command.mailbox), true));
   if (auto* refused = std::get_if<Reply>(&result)) co_return std::move(*refused);
   auto& code = std::get<imap::CopyUidCode>(result);
-  if (!code.sources.empty()) {
-    // RFC 6851 4.3: before the EXPUNGE responses.
-    session->write(imap::ConditionResponse{imap::Condition::kOk,
-                                           {imap::ResponseCode(std::move(code)), "Moved"}});
-  }
-  session->write_updates(true, command.uid);
-  co_return Reply::ok("MOVE completed");
+  if (code.sources.empty()) co_return Reply::ok("MOVE completed");
+  // RFC 6851 4.3: before the EXPUNGE responses.
+  session->write(imap::ConditionResponse{imap::Condition::kOk,
+                                         {imap::ResponseCode(std::move(code)), "Moved"}});
+  imap::HighestModSeqCode highest = co_await session->tell_everything(command.uid);  // 4.4
+  co_return Reply::ok(std::move(highest), "MOVE completed");
 }
 
 }  // namespace proxy

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "protocol/mime/section_map.h"
+#include "proxy/imap/fetch/flags.h"
 #include "proxy/imap/fetch/plan.h"
 #include "proxy/imap/fetch/render.h"
 #include "proxy/imap/handlers.h"
@@ -34,12 +35,10 @@ class Fetch {
         plan_(plan_fetch(command.items, command.uid,
                          session->condstore() && command.changed_since.has_value())),
         changed_since_(command.changed_since ? command.changed_since->value() : 0),
-        filtered_(command.changed_since.has_value()) {}
+        filtered_(command.changed_since.has_value()),
+        uid_(command.uid) {}
 
   Task<Result<Reply>> run(imap::SequenceSet uids) {
-    if (plan_.sets_seen && !session_->selected()->read_only) {
-      CO_TRY_VOID(co_await set_seen(uids));
-    }
     CO_TRY_VOID(co_await account_->settled());
     const std::size_t slice = plan_.reads_content() ? kContentSlice : kArraySlice;
     for (const imap::SequenceSet::Range& range : uids.ranges()) {
@@ -48,12 +47,18 @@ class Fetch {
       while (next <= last) {
         Slice found = collect(next, last, slice);
         if (!found.missing.empty()) {
-          CO_TRY_VOID(co_await fetch_missing(std::move(found.missing)));
+          CO_TRY_VOID(co_await fetch_missing(std::move(found.missing), plan_.needs_body));
           // Entries may have moved and know more now.
+          found = collect(next, last, slice);
+        }
+        if (!found.missing.empty() && plan_.needs_header && !plan_.needs_body) {
+          // A header block that does not come by itself: it is too long, or the server is odd.
+          CO_TRY_VOID(co_await fetch_missing(std::move(found.missing), true));
           found = collect(next, last, slice);
         }
         absent_ += found.missing_count;
         CO_TRY_VOID(co_await answer(std::move(found.targets)));
+        CO_TRY_VOID(co_await set_seen());
         if (!found.more) break;
         next = found.next;
       }
@@ -96,46 +101,53 @@ class Fetch {
           dense ? imap::SequenceNumber(static_cast<std::uint32_t>(i + 1))
                 : view_->sequence_of(entry.uid);
       if (!number) continue;
-      if ((entry.have & wanted) != wanted) {
+      // A body brings its header.
+      const unsigned have = entry.have | (entry.has(cache::kHaveBody) ? cache::kHaveHeader : 0U);
+      if ((have & wanted) != wanted) {
         slice.missing.add(entry.uid);
         ++slice.missing_count;
         continue;
       }
-      const bool seen_now = seen_now_.contains(entry.uid);
-      slice.targets.push_back({*number, entry, keywords.wire(entry.visible.keywords),
-                               view_->is_recent(entry.uid), seen_now,
-                               seen_now && session_->condstore()});
+      slice.targets.push_back(
+          {*number, entry, keywords.wire(entry.visible.keywords), view_->is_recent(entry.uid)});
     }
     return slice;
   }
 
-  // RFC 3501 6.4.5: reading a body sets \Seen.
-  Task<Result<>> set_seen(imap::SequenceSet uids) {
-    imap::SequenceSet unseen;
-    for (const imap::SequenceSet::Range& range : uids.ranges()) {
-      const std::span<const cache::MessageEntry> all = mailbox_->messages();
-      for (std::size_t i = mailbox_->lower_bound(imap::Uid(range.first));
-           i < all.size() && all[i].uid.value() <= range.last; ++i) {
-        if (filtered_ && all[i].modseq <= changed_since_) continue;  // not asked for
-        if (!all[i].visible.system.has(imap::SystemFlag::kSeen)) unseen.add(all[i].uid);
-      }
+  void delivered(const FetchTarget& target) {
+    const bool seen = target.entry.visible.system.has(imap::SystemFlag::kSeen);
+    if (plan_.sets_seen && !seen && !session_->selected()->read_only) {
+      delivered_.add(target.entry.uid);
     }
-    if (unseen.empty()) co_return Result<>();
-    cache::FlagDelta delta;
-    delta.add.system.add(imap::SystemFlag::kSeen);
-    Result<cache::StoreResult> stored = co_await account_->store_flags(
-        mailbox_->id(), std::move(unseen), std::move(delta), std::nullopt, view_);
-    if (!stored) co_return fail(std::move(stored).error());
-    view_->forget_flag_changes(stored->changed);
-    seen_now_ = std::move(stored->changed);
-    co_return Result<>();
   }
 
-  Task<Result<>> fetch_missing(imap::SequenceSet missing) {
+  // RFC 3501 6.4.5: reading a body sets \Seen. Not before it was sent: a message whose body does
+  // not come, or whose reader has gone, must not look as if somebody had read it. So the flags
+  // follow in responses of their own.
+  Task<Result<>> set_seen() {
+    if (delivered_.empty()) co_return Result<>();
+    cache::FlagDelta delta;
+    delta.add.system.add(imap::SystemFlag::kSeen);
+    const Result<cache::StoreResult> stored = co_await account_->store_flags(
+        mailbox_->id(), std::exchange(delivered_, {}), std::move(delta), std::nullopt, view_);
+    if (!stored) {
+      // The mail was read all the same: on a full disk reading goes on.
+      session_->log().warning("\\Seen could not be set: {}", stored.error().text());
+      co_return Result<>();
+    }
+    view_->forget_flag_changes(stored->changed);
+    const FlagWriter flags(
+        session_, {.uid = uid_ || session_->condstore(), .mod_seq = session_->condstore()});
+    for (const imap::SequenceSet::Range& range : stored->changed.ranges()) {
+      flags.write_range(imap::Uid(range.first), imap::Uid(range.last), &session_->out());
+    }
+    co_return co_await session_->push();
+  }
+
+  Task<Result<>> fetch_missing(imap::SequenceSet missing, bool bodies) {
     // What is there already is on its way while upstream is asked.
     CO_TRY_VOID(co_await session_->push());
     cache::Remote& remote = account_->remote();
-    const bool bodies = plan_.needs_body || plan_.needs_header;
     Result<> got = bodies
                        ? co_await remote.fetch_bodies(mailbox_->id(), missing, session_->stop())
                        : co_await remote.fetch_summaries(mailbox_->id(), missing, session_->stop());
@@ -167,10 +179,15 @@ class Fetch {
           co_await run_blocking(static_cast<Executor*>(session_->loop()),
                                 [&] { return renderer.render(piece, kOutputBytes, &out); });
       if (!done) co_return fail(std::move(done).error());
-      at += *done;
-      failed_ += renderer.failed();
       session_->out() += out;
       CO_TRY_VOID(co_await session_->push());
+      for (const std::size_t end_of_piece = at + *done; at < end_of_piece; ++at) {
+        if (renderer.failed().contains(targets[at].number)) {
+          ++failed_;
+        } else {
+          delivered(targets[at]);
+        }
+      }
     }
     if (plan_.needs_body) {
       for (const FetchTarget& target : targets) account_->touched(target.entry.message);
@@ -198,10 +215,12 @@ class Fetch {
       const cache::MessageId ids[] = {target.entry.message};
       CO_TRY_VOID(co_await run_blocking(executor, [&] {
         return reader.summaries(ids, [&](std::size_t, const cache::SummaryView& view) {
-          summary_record = cache::encode_summary({std::string(view.envelope),
-                                                  std::string(view.body),
-                                                  std::string(view.body_structure),
-                                                  {}});
+          summary_record =
+              cache::encode_summary({.envelope = std::string(view.envelope),
+                                     .body = std::string(view.body),
+                                     .body_structure = std::string(view.body_structure),
+                                     .fields = {},
+                                     .header = {}});
           return true;
         });
       }));
@@ -226,8 +245,6 @@ class Fetch {
     }
     const Renderer renderer(&plan_, reader);
     imap::FetchWriter fetch(&session_->out(), target.number);
-    bool told_flags = false;
-    bool told_mod_seq = false;
     for (std::size_t i = 0; i < plan_.items.size(); ++i) {
       const PlannedItem& planned = plan_.items[i];
       switch (planned.item.kind) {
@@ -255,17 +272,13 @@ class Fetch {
           break;
         default:
           renderer.append_plain(target, planned.item, &fetch);
-          told_flags |= planned.item.kind == imap::FetchKind::kFlags;
-          told_mod_seq |= planned.item.kind == imap::FetchKind::kModSeq;
           break;
       }
     }
-    if (target.tell_flags && !told_flags) {
-      fetch.flags(target.entry.visible.system, target.keywords, target.recent);
-    }
-    if (target.tell_mod_seq && !told_mod_seq) fetch.mod_seq(imap::ModSeq(target.entry.modseq));
     fetch.finish();
-    co_return co_await session_->push();
+    CO_TRY_VOID(co_await session_->push());
+    delivered(target);
+    co_return Result<>();
   }
 
   // HEADER.FIELDS and HEADER.FIELDS.NOT of a large message, or of one that is enclosed in it.
@@ -328,7 +341,8 @@ class Fetch {
   FetchPlan plan_;
   std::uint64_t changed_since_;
   bool filtered_;
-  imap::SequenceSet seen_now_;
+  bool uid_;
+  imap::SequenceSet delivered_;  // and not \Seen yet
   std::size_t absent_ = 0;
   std::size_t failed_ = 0;
 };

@@ -40,13 +40,10 @@ Handled handle(Session* session, imap::IdleCommand) {
     co_await teller.close();
   }
   session->set_idle(false);
-  if (!line && line.error().code() == Errc::kTimeout) {
-    session->write(
-        imap::ConditionResponse{imap::Condition::kBye, {std::nullopt, "Idle for too long"}});
-    session->log_out();
-    co_return fail(Errc::kClosed, "idle for too long");
+  if (!line) {
+    session->end(line.error());
+    co_return fail(std::move(line).error());
   }
-  if (!line) co_return fail(std::move(line).error());
   if (::strcasecmp(line->c_str(), "DONE") != 0) co_return Reply::bad("DONE ends IDLE");
   co_return Reply::ok("IDLE completed");
 }

@@ -91,11 +91,14 @@ bool has_children(const std::map<std::string, Listed>& names, const std::string&
   return false;
 }
 
-bool has_subscribed_children(const std::map<std::string, Listed>& names, const std::string& name) {
+// Whether there is a subscribed mailbox below `name` that the answer does not list itself.
+template <class Matches>
+bool has_unlisted_subscriptions(const std::map<std::string, Listed>& names, const std::string& name,
+                                const Matches& matches) {
   const std::string prefix = name + '/';
   for (auto it = names.lower_bound(prefix); it != names.end() && it->first.starts_with(prefix);
        ++it) {
-    if (it->second.subscribed) return true;
+    if (it->second.subscribed && !matches(it->first)) return true;
   }
   return false;
 }
@@ -159,19 +162,23 @@ Handled handle(Session* session, imap::ListCommand command) {
   }
   CO_TRY_VOID(co_await wait_until_listed(session));
   const std::map<std::string, Listed> names = all_names(session->user());
-  for (const auto& [name, listed] : names) {
-    const bool matches = std::ranges::any_of(command.patterns, [&](const std::string& pattern) {
+  const auto matches = [&command](const std::string& name) {
+    return std::ranges::any_of(command.patterns, [&](const std::string& pattern) {
       return imap::matches_list_pattern(full_pattern(command.reference, pattern), name);
     });
-    if (!matches) continue;
+  };
+  for (const auto& [name, listed] : names) {
+    if (!matches(name)) continue;
     imap::ListResponse response = response_for(names, name, listed);
     if (listed.subscribed && (command.return_subscribed || command.select_subscribed)) {
       response.attributes.add(ListAttribute::kSubscribed);
     }
     if (command.select_subscribed) {
-      const bool below = command.select_recursive_match && has_subscribed_children(names, name);
+      // RFC 5258 3.5: nothing of children that are listed anyway.
+      const bool below =
+          command.select_recursive_match && has_unlisted_subscriptions(names, name, matches);
       if (!listed.subscribed && !below) continue;
-      if (below) response.child_info.emplace_back("SUBSCRIBED");  // RFC 5258 3.5
+      if (below) response.child_info.emplace_back("SUBSCRIBED");
     } else if (!listed.exists && !has_children(names, name)) {
       continue;
     }

@@ -30,6 +30,14 @@ std::optional<std::uint32_t> special_use(std::string name) {
   return std::nullopt;
 }
 
+// What the names rule out is no mistake of syntax: NO, not BAD. RFC 5530 3: CANNOT.
+Result<Reply> refused(Error error) {
+  if (error.code() == Errc::kInvalid || error.code() == Errc::kPermission) {
+    return Reply::no(imap::Code::kCannot, error.text());
+  }
+  return fail(std::move(error));
+}
+
 }  // namespace
 
 Handled handle(Session* session, imap::CreateCommand command) {
@@ -45,8 +53,9 @@ Handled handle(Session* session, imap::CreateCommand command) {
   const Place place = place_of(session->user(), name);
   if (place.name.empty())
     co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
-  CO_TRY(const cache::MailboxId id, co_await place.account->create_mailbox(place.name, uses));
-  co_return Reply::ok(imap::MailboxIdCode{mailbox_object_id(*place.account, id)},
+  Result<cache::MailboxId> made = co_await place.account->create_mailbox(place.name, uses);
+  if (!made) co_return refused(std::move(made).error());
+  co_return Reply::ok(imap::MailboxIdCode{mailbox_object_id(*place.account, *made)},
                       "CREATE completed");
 }
 
@@ -57,7 +66,8 @@ Handled handle(Session* session, imap::DeleteCommand command) {
   }
   const bool is_selected = session->selected() && session->selected()->account == place.account &&
                            session->selected()->mailbox->record().name == place.name;
-  CO_TRY_VOID(co_await place.account->delete_mailbox(place.name));
+  Result<> deleted = co_await place.account->delete_mailbox(place.name);
+  if (!deleted) co_return refused(std::move(deleted).error());
   if (is_selected) session->unselect();
   co_return Reply::ok("DELETE completed");
 }
@@ -71,7 +81,8 @@ Handled handle(Session* session, imap::RenameCommand command) {
   if (from.name.empty() || to.name.empty()) {
     co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
   }
-  CO_TRY_VOID(co_await from.account->rename_mailbox(from.name, to.name));
+  Result<> renamed = co_await from.account->rename_mailbox(from.name, to.name);
+  if (!renamed) co_return refused(std::move(renamed).error());
   co_return Reply::ok("RENAME completed");
 }
 
@@ -80,13 +91,15 @@ Handled handle(Session* session, imap::SubscribeCommand command) {
   if (place.name.empty()) {
     co_return Reply::no(imap::Code::kCannot, "This is the name of an account");
   }
-  CO_TRY_VOID(co_await place.account->subscribe(place.name, true));
+  Result<> done = co_await place.account->subscribe(place.name, true);
+  if (!done) co_return refused(std::move(done).error());
   co_return Reply::ok("SUBSCRIBE completed");
 }
 
 Handled handle(Session* session, imap::UnsubscribeCommand command) {
   const Place place = place_of(session->user(), command.mailbox.utf8());
-  CO_TRY_VOID(co_await place.account->subscribe(place.name, false));
+  Result<> done = co_await place.account->subscribe(place.name, false);
+  if (!done) co_return refused(std::move(done).error());
   co_return Reply::ok("UNSUBSCRIBE completed");
 }
 

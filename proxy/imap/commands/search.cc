@@ -62,24 +62,9 @@ Handled handle(Session* session, imap::SearchCommand command) {
   if (wants_modseq) session->enable_condstore();
 
   CO_TRY_VOID(co_await selected.account->settled());
-  CO_TRY(cache::SearchResult found,
+  CO_TRY(const cache::SearchResult found,
          co_await cache::search(selected.account, selected.mailbox, selected.view.get(),
-                                command.key, charset, session->stop()));
-  std::optional<Reply> incomplete;
-  if (!found.unknown.empty()) {
-    Result<imap::SequenceSet> more = co_await selected.account->remote().search(
-        selected.mailbox->id(), found.unknown, command.key, session->stop());
-    if (more) {
-      found.uids = found.uids.united(*more);
-    } else {
-      std::uint64_t count = 0;
-      for (const imap::SequenceSet::Range& range : found.unknown.ranges()) count += range.size();
-      incomplete = Reply::no(
-          imap::Code::kUnavailable,
-          fmt::format("{} messages are not cached here and the server is out of reach", count));
-    }
-  }
-
+                                std::move(command.key), charset, session->stop()));
   const std::vector<std::uint32_t> numbers = numbers_of(selected, found.uids, command.uid);
   const imap::SearchReturn* wanted = command.result ? &*command.result : nullptr;
   imap::ModSeq mod_seq;
@@ -101,7 +86,17 @@ Handled handle(Session* session, imap::SearchCommand command) {
     }
     session->write(response);
   }
-  if (incomplete) co_return std::move(*incomplete);
+  if (found.unknown > 0) {
+    co_return Reply::no(imap::Code::kUnavailable,
+                        fmt::format("{} of the messages are not cached here, and the server is out "
+                                    "of reach or does not search them",
+                                    found.unknown));
+  }
+  if (found.asked > 0) {
+    co_return Reply::ok(
+        fmt::format("SEARCH completed, {} of the messages by the server: they are not cached here",
+                    found.asked));
+  }
   co_return Reply::ok("SEARCH completed");
 }
 

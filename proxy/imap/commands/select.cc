@@ -50,6 +50,7 @@ Task<Result<>> resynchronize(Session* session, imap::QresyncParameter parameter)
   Result<imap::SequenceSet> vanished =
       co_await selected.account->vanished_since(selected.mailbox->id(), parameter.mod_seq.value());
   if (!vanished) co_return fail(std::move(vanished).error());
+  CO_TRY_VOID(co_await selected.account->settled());
   imap::SequenceSet gone = std::move(*vanished);
   if (parameter.known_uids) gone = gone.intersected(*parameter.known_uids);
   if (!gone.empty()) session->write(imap::VanishedResponse{true, std::move(gone)});
@@ -85,8 +86,11 @@ Handled handle(Session* session, imap::SelectCommand command) {
     CO_TRY_VOID(co_await place.account->remote().ensure_selectable(id, session->stop()));
   }
   CO_TRY(cache::MailboxRef mailbox, co_await place.account->open_mailbox(id));
+  // All of what it stands for is durable and in the view, below.
+  const std::uint64_t highest = mailbox->record().highest_modseq;
   CO_TRY_VOID(co_await place.account->settled());
   Selected selected;
+  selected.told_mod_seq = highest;
   selected.account = place.account;
   selected.view = std::make_unique<cache::MailboxView>(mailbox.get(), !command.read_only);
   selected.mailbox = std::move(mailbox);
@@ -107,7 +111,7 @@ Handled handle(Session* session, imap::SelectCommand command) {
   }
   write_ok(session, imap::UidValidityCode{box.record().uid_validity}, "UIDs are valid");
   write_ok(session, imap::UidNextCode{box.record().uid_next}, "Next UID");
-  write_ok(session, imap::HighestModSeqCode{imap::ModSeq(box.record().highest_modseq)}, "Highest");
+  write_ok(session, imap::HighestModSeqCode{imap::ModSeq(highest)}, "Highest");
   write_ok(session, imap::MailboxIdCode{mailbox_object_id(*place.account, id)}, "Mailbox id");
   if (command.qresync) {
     Result<> done = co_await resynchronize(session, std::move(*command.qresync));

@@ -31,10 +31,12 @@ Handled handle(Session* session, imap::StoreCommand command) {
   }
   if (!result) co_return fail(std::move(result).error());
   selected.view->forget_flag_changes(result->changed);
-  // RFC 7162 3.1.3: with CONDSTORE the new MODSEQ is told even after .SILENT.
+  // RFC 7162 3.1.3: with CONDSTORE the new MODSEQ is told even after .SILENT, and the UID with it
+  // (3.2.4).
   if (!command.silent || session->condstore()) {
-    const FlagWriter flags(
-        session, {.uid = command.uid, .mod_seq = session->condstore(), .flags = !command.silent});
+    const FlagWriter flags(session, {.uid = command.uid || session->condstore(),
+                                     .mod_seq = session->condstore(),
+                                     .flags = !command.silent});
     for (const imap::SequenceSet::Range& range : result->changed.ranges()) {
       flags.write_range(imap::Uid(range.first), imap::Uid(range.last), &session->out());
     }

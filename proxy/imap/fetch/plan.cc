@@ -18,8 +18,8 @@ std::uint8_t FetchPlan::wanted() const {
   if (needs_flags) bits |= cache::kHaveFlags;
   if (needs_date) bits |= cache::kHaveDate;
   if (needs_summary) bits |= cache::kHaveSummary;
-  // The header block comes with the body: there is no cheaper way to be sure of it.
-  if (needs_header || needs_body) bits |= cache::kHaveBody;
+  if (needs_header) bits |= cache::kHaveHeader;
+  if (needs_body) bits |= cache::kHaveBody;
   return static_cast<std::uint8_t>(bits);
 }
 

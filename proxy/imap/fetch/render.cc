@@ -150,8 +150,6 @@ Result<> Renderer::append_data(const FetchTarget& target, const PlannedItem& pla
 Result<> Renderer::append_message(const FetchTarget& target, const Content& content,
                                   std::string* out) {
   imap::FetchWriter fetch(out, target.number);
-  bool told_flags = false;
-  bool told_mod_seq = false;
   for (const PlannedItem& planned : plan_->items) {
     switch (planned.item.kind) {
       case FetchKind::kEnvelope:
@@ -168,16 +166,10 @@ Result<> Renderer::append_message(const FetchTarget& target, const Content& cont
           TRY_VOID(append_data(target, planned, content, &fetch, out));
         } else {
           append_plain(target, planned.item, &fetch);
-          told_flags |= planned.item.kind == FetchKind::kFlags;
-          told_mod_seq |= planned.item.kind == FetchKind::kModSeq;
         }
         break;
     }
   }
-  if (target.tell_flags && !told_flags) {
-    fetch.flags(target.entry.visible.system, target.keywords, target.recent);
-  }
-  if (target.tell_mod_seq && !told_mod_seq) fetch.mod_seq(imap::ModSeq(target.entry.modseq));
   fetch.finish();
   return {};
 }
@@ -193,7 +185,7 @@ Result<std::size_t> Renderer::render(std::span<const FetchTarget> targets, std::
   Result<> failure;
   // A message that cannot be read must not hide the others: its response is taken back.
   const auto append = [&](std::size_t i, const Content& content) {
-    failed_ += i - done;
+    for (; done < i; ++done) failed_.add(targets[done].number);
     done = i + 1;
     const std::size_t before = out->size();
     if (const Result<> appended = append_message(targets[i], content, out); !appended) {
@@ -203,7 +195,7 @@ Result<std::size_t> Renderer::render(std::span<const FetchTarget> targets, std::
         failure = appended;
         return false;
       }
-      ++failed_;
+      failed_.add(targets[i].number);
     }
     return out->size() - begin < limit_bytes;
   };
@@ -241,7 +233,7 @@ Result<std::size_t> Renderer::render(std::span<const FetchTarget> targets, std::
   if (!read) return fail(std::move(read).error());
   if (!failure) return fail(std::move(failure).error());
   if (stopped) return done;
-  failed_ += targets.size() - done;
+  for (; done < targets.size(); ++done) failed_.add(targets[done].number);
   return targets.size();
 }
 

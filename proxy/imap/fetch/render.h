@@ -10,6 +10,7 @@
 #include "cache/content.h"
 #include "cache/message_entry.h"
 #include "protocol/imap/fetch_response.h"
+#include "protocol/imap/sequence_set.h"
 #include "protocol/mime/range.h"
 #include "proxy/imap/fetch/plan.h"
 
@@ -21,8 +22,6 @@ struct FetchTarget {
   cache::MessageEntry entry;
   std::string_view keywords;  // in the account's KeywordTable, where it stays
   bool recent = false;
-  bool tell_flags = false;    // \Seen was just set by this very FETCH
-  bool tell_mod_seq = false;  // and MODSEQ goes with it (RFC 7162 3.1)
 };
 
 /// Where the bytes of an item lie: in the header block, or in the body.
@@ -38,11 +37,11 @@ class Renderer {
   Renderer(const FetchPlan* plan, cache::MessageReader reader) : plan_(plan), reader_(reader) {}
 
   /// Appends responses for targets from the front of `targets` until `limit_bytes` are written, and
-  /// returns how many were done. Messages whose content cannot be read are passed over and counted.
+  /// returns how many were done. Messages whose content cannot be read are passed over: failed().
   /// Errors: kCorruption, kIo.
   Result<std::size_t> render(std::span<const FetchTarget> targets, std::size_t limit_bytes,
                              std::string* out);
-  std::size_t failed() const { return failed_; }
+  const imap::SequenceSet& failed() const { return failed_; }
 
   /// The items of one message that need no content, for who streams the rest itself.
   void append_plain(const FetchTarget& target, const imap::FetchItem& item,
@@ -64,7 +63,7 @@ class Renderer {
   const FetchPlan* plan_;
   cache::MessageReader reader_;
   std::string scratch_;
-  std::size_t failed_ = 0;
+  imap::SequenceSet failed_;
 };
 
 }  // namespace proxy

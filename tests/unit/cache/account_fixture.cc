@@ -224,6 +224,7 @@ void check_mailbox(Account& account, const support::MemoryStore& store, const Ma
       }
       if (hidden) continue;
       ++counted.messages;
+      counted.recent += entry.uid >= record.recent_from ? 1 : 0;
       counted.size += entry.size;
       counted.unseen += entry.visible.system.has(imap::SystemFlag::kSeen) ? 0 : 1;
       counted.deleted += entry.visible.system.has(imap::SystemFlag::kDeleted) ? 1 : 0;
@@ -233,6 +234,7 @@ void check_mailbox(Account& account, const support::MemoryStore& store, const Ma
   }
   EXPECT_EQ(bound, box.by_upstream().size());
   EXPECT_EQ(record.messages, counted.messages);
+  EXPECT_EQ(record.recent, counted.recent);
   EXPECT_EQ(record.size, counted.size);
   EXPECT_EQ(record.unseen, counted.unseen);
   EXPECT_EQ(record.deleted, counted.deleted);

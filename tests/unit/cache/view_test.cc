@@ -119,6 +119,42 @@ TEST_F(ViewTest, RecentIsToldToOneSession) {
   EXPECT_EQ(later.recent(), 0U) << "it was told to one that had it selected";
 }
 
+TEST_F(ViewTest, RecentMessagesThatAreExpungedAreNotCounted) {
+  {
+    const MailboxRef box = f.box("INBOX");
+    const MailboxView reader(box.get(), true);
+    EXPECT_EQ(f.record("INBOX").recent, 0U);
+  }
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(f.append("INBOX", mail("new")).has_value());
+  ASSERT_TRUE(f.expunge("INBOX", set_of(7, 8)).has_value());
+  EXPECT_EQ(f.record("INBOX").recent, 2U);
+  f.check();
+  f.reopen();
+  EXPECT_EQ(f.record("INBOX").recent, 2U);
+  const MailboxRef box = f.box("INBOX");
+  EXPECT_EQ(MailboxView(box.get(), true).recent(), 2U);
+  EXPECT_EQ(f.record("INBOX").recent, 0U);
+}
+
+TEST_F(ViewTest, ARecordWithoutTheCountOfRecentMessagesIsRead) {
+  MailboxRecord record = f.record("INBOX");
+  const std::string bytes = encode_mailbox_record(record);
+  EXPECT_EQ(decode_mailbox_record(record.id, bytes)->recent, 5U);
+
+  // Version 1 as it was: the count, between the bodies and what is known of upstream, is not there.
+  record.recent = 0x52454345;
+  std::string old = encode_mailbox_record(record);
+  old[0] = 1;
+  const std::size_t at = old.find("RECE");
+  ASSERT_NE(at, std::string::npos);
+  old.erase(at, 4);
+  const Result<MailboxRecord> read = decode_mailbox_record(record.id, old);
+  ASSERT_TRUE(read.has_value()) << read.error().text();
+  EXPECT_EQ(read->recent, 5U);
+  EXPECT_EQ(read->messages, 5U);
+  EXPECT_EQ(read->upstream.name, record.upstream.name);
+}
+
 TEST_F(ViewTest, StarIsTheLastOfAll) {
   const MailboxRef box = f.box("INBOX");
   MailboxView view(box.get(), false);

@@ -27,15 +27,21 @@ std::shared_ptr<const Users> make_users(
   return users;
 }
 
-Backend::Backend(const std::vector<std::string>& accounts) {
+Backend::Backend(const std::vector<std::string>& accounts,
+                 const std::vector<std::string>& far_mailboxes) {
   cache::StoreOptions options;
   options.block_cache_bytes = std::size_t{1} << 20;
   options.write_buffer_bytes = std::size_t{1} << 20;
   store_ = cache::open_rocks_store(directory_ / "store", options).value();
   for (const std::string& name : accounts) {
+    const bool local = far_mailboxes.empty() || !accounts_.empty();
     accounts_.push_back(
-        fixture_.run(cache::Account::open(store_.get(), loop(), {.name = name, .local = true}))
+        fixture_.run(cache::Account::open(store_.get(), loop(), {.name = name, .local = local}))
             .value());
+  }
+  if (!far_mailboxes.empty()) {
+    far_side_ = std::make_unique<FarSide>(account());
+    CHECK(fixture_.run(far_side_->list(far_mailboxes)).has_value());
   }
   users_ = make_users(loop(), accounts_);
   limits_.failed_login_delay = std::chrono::milliseconds(1);
@@ -53,6 +59,12 @@ net::Connection Backend::connect(Entry entry) {
   return std::move(client);
 }
 
+std::size_t Backend::unread_bytes() const {
+  std::size_t bytes = 0;
+  for (const net::Connection* connection : served_) bytes += connection->queued_bytes();
+  return bytes;
+}
+
 Task<void> Backend::serve(net::Connection connection, Entry entry) {
   const std::stop_token stop = sessions_->stop_token();
   LoggedIn who{&users_->by_name.find("me")->second, "login", {}};
@@ -67,8 +79,10 @@ Task<void> Backend::serve(net::Connection connection, Entry entry) {
     who = std::move(*found);
   }
   {
+    served_.insert(&connection);
     Session session(&connection, users_, who.user, limits_, Log());
     co_await session.run(std::move(who.tag), stop);
+    served_.erase(&connection);
   }
   co_await connection.close();
 }

@@ -7,8 +7,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 
+#include "protocol/imap/date.h"
+#include "protocol/imap/flags.h"
+#include "protocol/imap/lexer.h"
 #include "protocol/sasl/base64.h"
 #include "protocol/sasl/client.h"
 #include "tests/unit/proxy/imap/backend.h"
@@ -96,7 +100,7 @@ class Player {
       connection->write("zzz LOGOUT\r\n");
       Result<> over;
       for (const char* line : {"* BYE Logging out", "zzz OK LOGOUT completed"}) {
-        if (over) over = co_await expect(number, line);
+        if (over) over = co_await expect(number, line, false);
       }
       if (over) over = co_await expect_end(number);
       if (!over && !recording_) {
@@ -113,8 +117,11 @@ class Player {
     net::Connection loader = backend_->connect(Entry::kLoggedIn);
     CO_TRY_VOID(co_await read_line(&loader));
     for (const Transcript::Mail& mail : transcript_->mails) {
-      const std::string bytes =
-          read_crlf(std::filesystem::path(transcript_->file).parent_path() / "mail" / mail.file);
+      if (mail.far) {
+        CO_TRY_VOID(co_await arrives(mail));
+        continue;
+      }
+      const std::string bytes = bytes_of(mail);
       loader.write(fmt::format("m APPEND {} {} {{{}+}}\r\n{}\r\n", mail.mailbox, mail.arguments,
                                bytes.size(), bytes));
       CO_TRY(const std::string answer, co_await read_line(&loader));
@@ -123,8 +130,36 @@ class Player {
     co_return Result<>();
   }
 
+  std::string bytes_of(const Transcript::Mail& mail) const {
+    return read_crlf(std::filesystem::path(transcript_->file).parent_path() / "mail" / mail.file);
+  }
+
+  Task<Result<>> arrives(Transcript::Mail mail) {
+    imap::FlagList flags;
+    std::optional<imap::DateTime> date;
+    imap::Lexer lexer(mail.arguments);
+    if (!lexer.at_end()) {
+      CO_TRY(flags, imap::decode_flag_list(lexer));
+    }
+    if (lexer.accept(' ')) {
+      CO_TRY(date, imap::decode_date_time(lexer));
+    } else {
+      date = imap::parse_date_time("17-Jul-1996 02:44:25 -0700");
+    }
+    co_return co_await backend_->far_side().deliver(mail.mailbox, bytes_of(mail), std::move(flags),
+                                                    date->utc.time_since_epoch().count(),
+                                                    static_cast<std::int16_t>(date->zone.count()));
+  }
+
   Task<Result<>> take(Transcript::Step step) {
     if (recording_) co_await record(step.kind, step.client);
+    if (step.kind == Kind::kRemote) {
+      backend_->far_side().set_online(step.text == "online");
+      co_return Result<>();
+    }
+    if (step.kind == Kind::kArrives) {
+      co_return co_await arrives(Transcript::Mail::parse(step.text));
+    }
     if (!clients_.contains(step.client)) CO_TRY_VOID(co_await open(step.client));
     net::Connection& client = *clients_[step.client];
     switch (step.kind) {
@@ -135,13 +170,18 @@ class Player {
         client.write(fill_in(step.text, words_) + (step.kind == Kind::kSend ? "\r\n" : ""));
         co_return Result<>();
       case Kind::kExpect:
-        co_return co_await expect(step.client, step.text);
+        co_return co_await expect(step.client, step.text, false);
+      case Kind::kExpectLater:
+        co_return co_await expect(step.client, step.text, true);
       case Kind::kCompress:
         co_return client.start_compression();
       case Kind::kEnd:
         co_return co_await expect_end(step.client);
       case Kind::kScram:
         co_return co_await scram(&client, step.text);
+      case Kind::kRemote:
+      case Kind::kArrives:
+        break;
     }
     co_return Result<>();
   }
@@ -155,18 +195,20 @@ class Player {
     co_return Result<>();
   }
 
-  Task<Result<>> expect(int number, std::string pattern) {
+  Task<Result<>> expect(int number, std::string pattern, bool later) {
     if (recording_) {
       for (const std::string& line : heard_) match(pattern, line, &words_);
       co_return Result<>();
     }
-    Result<std::string> line = co_await read_line(clients_[number].get());
-    if (!line) co_return fail(std::move(line).error().within("expected " + pattern));
-    said_ += fmt::format("S{}: {}\n", number, *line);
-    if (!match(pattern, *line, &words_)) {
-      co_return fail(Errc::kInvalid, fmt::format("expected {}\n     got {}", pattern, *line));
+    for (;;) {
+      Result<std::string> line = co_await read_line(clients_[number].get());
+      if (!line) co_return fail(std::move(line).error().within("expected " + pattern));
+      said_ += fmt::format("S{}: {}\n", number, *line);
+      if (match(pattern, *line, &words_)) co_return Result<>();
+      if (!later) {
+        co_return fail(Errc::kInvalid, fmt::format("expected {}\n     got {}", pattern, *line));
+      }
     }
-    co_return Result<>();
   }
 
   Task<Result<>> expect_end(int number) {
@@ -218,9 +260,10 @@ class Player {
 
   // Prints what came since, when somebody speaks next.
   Task<void> record(Kind next, int number) {
-    if (next == Kind::kExpect && !fresh_) co_return;
-    fresh_ = next != Kind::kExpect;
-    if (next != Kind::kExpect) co_return;
+    const bool expects = next == Kind::kExpect || next == Kind::kExpectLater;
+    if (expects && !fresh_) co_return;
+    fresh_ = !expects;
+    if (!expects) co_return;
     heard_.clear();
     if (!clients_.contains(number)) co_return;
     for (auto& [client_number, client] : clients_) {
@@ -276,11 +319,9 @@ Result<Transcript> Transcript::read(const std::filesystem::path& path) {
       std::uint64_t size = 0;
       words >> limit >> size;
       transcript.limits.emplace_back(limit, size);
-    } else if (name == "mail") {
-      Mail mail;
-      words >> mail.mailbox >> mail.file >> std::ws;
-      std::getline(words, mail.arguments);
-      transcript.mails.push_back(std::move(mail));
+    } else if (name == "mail" || name == "far") {
+      transcript.mails.push_back(Mail::parse(value));
+      transcript.mails.back().far = name == "far";
     } else if (name == "start") {
       transcript.start = value;
     } else if (name == "compress") {
@@ -289,10 +330,14 @@ Result<Transcript> Transcript::read(const std::filesystem::path& path) {
       step(Kind::kEnd, std::stoi(value), {});
     } else if (name == "scram") {
       step(Kind::kScram, 1, value);
+    } else if (name == "remote") {
+      step(Kind::kRemote, 1, value);
+    } else if (name == "arrives") {
+      step(Kind::kArrives, 1, value);
     } else if (name.starts_with('C')) {
       step(name.ends_with('-') ? Kind::kSendRaw : Kind::kSend, client, std::move(value));
     } else if (name.starts_with('S')) {
-      step(Kind::kExpect, client, std::move(value));
+      step(name.ends_with("..") ? Kind::kExpectLater : Kind::kExpect, client, std::move(value));
     } else {
       return fail(Errc::kInvalid, fmt::format("{}:{}: {}", path.string(), number, line));
     }
@@ -300,8 +345,25 @@ Result<Transcript> Transcript::read(const std::filesystem::path& path) {
   return transcript;
 }
 
+Transcript::Mail Transcript::Mail::parse(const std::string& text) {
+  std::istringstream words(text);
+  Mail mail;
+  words >> mail.mailbox >> mail.file >> std::ws;
+  std::getline(words, mail.arguments);
+  return mail;
+}
+
+std::vector<std::string> Transcript::far_mailboxes() const {
+  std::set<std::string> names;
+  for (const Mail& mail : mails) {
+    if (mail.far) names.insert(mail.mailbox);
+  }
+  if (!names.empty()) names.insert("INBOX");
+  return {names.begin(), names.end()};
+}
+
 std::string play(const Transcript& transcript) {
-  Backend backend(transcript.accounts);
+  Backend backend(transcript.accounts, transcript.far_mailboxes());
   config::Limits& limits = backend.limits();
   for (const auto& [name, value] : transcript.limits) {
     if (name == "append") limits.max_append_bytes = value;
