@@ -1,9 +1,9 @@
 #include "upstream/replay.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "upstream/answers.h"
+#include "upstream/clock.h"
 #include "upstream/replaying.h"
 
 namespace upstream {
@@ -12,12 +12,6 @@ using cache::JournalEntry;
 using cache::JournalSeq;
 
 namespace {
-
-std::int64_t now_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 constexpr std::uint32_t kMaxAttempts = 20;  // of passing trouble, before the operator is asked
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
