@@ -12,6 +12,7 @@ namespace {
 
 // What is asked for and not here yet: keeps a line of 50 Mbit/s and 100 ms busy several times over.
 constexpr std::uint64_t kBytesUnderWay = std::uint64_t{4} << 20;
+constexpr std::uint64_t kBriefBytes = std::uint64_t{256} << 10;
 constexpr std::uint64_t kBytesOfCommand = std::uint64_t{1} << 20;
 constexpr std::size_t kMessagesOfCommand = 100;
 // Larger ones get a command and a writer of their own.
@@ -80,27 +81,32 @@ class BodySink final : public LiteralSink {
 
 class Fetching {
  public:
-  Fetching(Client* client, cache::Account* account, cache::MailboxRef mailbox, NextBodies more)
+  Fetching(Client* client, cache::Account* account, cache::MailboxRef mailbox, NextBodies more,
+           bool brief)
       : client_(client),
         account_(account),
         mailbox_(std::move(mailbox)),
         more_(std::move(more)),
+        bytes_ahead_(brief ? kBriefBytes : kBytesUnderWay),
         progress_(client->connection().loop()),
         commands_(client->connection().loop()) {}
 
-  Task<Result<std::size_t>> run() {
+  Task<Result<FetchedBodies>> run() {
     while (result_) {
       if (queue_.empty() && !ended_) refill();
-      if (queue_.empty()) break;
-      while (under_way_ >= kBytesUnderWay && result_) {
-        progress_.reset();
-        (void)co_await progress_.wait();
+      const bool is_full = under_way_ >= bytes_ahead_;
+      if (queue_.empty() && running_ == 0) break;
+      if (!queue_.empty() && !is_full) {
+        start_command();
+        continue;
       }
-      if (result_) start_command();
+      // What a command did not bring comes back into the queue.
+      progress_.reset();
+      (void)co_await progress_.wait();
     }
     co_await commands_.close();
     if (!result_) co_return fail(std::move(result_).error());
-    co_return stored_;
+    co_return std::move(fetched_);
   }
 
  private:
@@ -108,6 +114,7 @@ class Fetching {
     imap::Uid uid;  // ours
     imap::Uid upstream;
     std::uint64_t size;
+    bool alone = false;  // a batch did not bring it: in a command of its own, streamed
   };
 
   void refill() {
@@ -125,22 +132,25 @@ class Fetching {
     }
   }
 
+  static bool is_alone(const Wanted& one) { return one.alone || one.size > kLargeBytes; }
+
   void start_command() {
     std::vector<Wanted> batch;
     std::uint64_t bytes = 0;
     while (!queue_.empty() && batch.size() < kMessagesOfCommand) {
       const Wanted& next = queue_.front();
-      const bool large = next.size > kLargeBytes;
-      if (!batch.empty() && (large || bytes + next.size > kBytesOfCommand)) break;
+      const bool alone = is_alone(next);
+      if (!batch.empty() && (alone || bytes + next.size > kBytesOfCommand)) break;
       bytes += next.size;
       batch.push_back(next);
       queue_.pop_front();
-      if (large) break;
+      if (alone) break;
     }
     under_way_ += bytes;
-    const bool large = batch.size() == 1 && batch.front().size > kLargeBytes;
-    commands_.spawn(large ? fetch_large(batch.front(), bytes)
-                          : fetch_small(std::move(batch), bytes));
+    ++running_;
+    const bool alone = is_alone(batch.front());
+    commands_.spawn(alone ? fetch_alone(batch.front(), bytes)
+                          : fetch_together(std::move(batch), bytes));
   }
 
   static imap::FetchCommand command_for(std::vector<imap::Uid> uids) {
@@ -154,16 +164,17 @@ class Fetching {
 
   void ended(std::uint64_t bytes, Result<> result) {
     under_way_ -= bytes;
+    --running_;
     if (!result && result_) result_ = std::move(result);
     progress_.set();
   }
 
-  Task<void> fetch_small(std::vector<Wanted> batch, std::uint64_t bytes) {
+  Task<void> fetch_together(std::vector<Wanted> batch, std::uint64_t bytes) {
     std::vector<imap::Uid> upstream;
-    std::unordered_map<std::uint32_t, imap::Uid> ours;
+    std::unordered_map<std::uint32_t, Wanted> left;
     for (const Wanted& one : batch) {
       upstream.push_back(one.upstream);
-      ours.emplace(one.upstream.value(), one.uid);
+      left.emplace(one.upstream.value(), one);
     }
     std::vector<std::pair<imap::Uid, std::string>> bodies;
     Exchange exchange;
@@ -171,14 +182,14 @@ class Fetching {
       auto* fetched = std::get_if<imap::FetchResponse>(&response);
       if (fetched == nullptr) return false;
       if (!fetched->uid) return true;
-      const auto wanted = ours.find(fetched->uid->value());
-      if (wanted == ours.end()) return false;
+      const auto wanted = left.find(fetched->uid->value());
+      if (wanted == left.end()) return false;
       for (imap::FetchedData& data : fetched->data) {
         if (data.form != imap::FetchedData::Form::kInline || !data.section.is_whole_message()) {
           continue;
         }
-        bodies.emplace_back(wanted->second, std::move(data.bytes));
-        ours.erase(wanted);
+        bodies.emplace_back(wanted->second.uid, std::move(data.bytes));
+        left.erase(wanted);
         return true;
       }
       return true;
@@ -186,17 +197,33 @@ class Fetching {
     const Result<Answer> answer =
         co_await client_->run(command_for(std::move(upstream)), std::move(exchange));
     // The next ones may come while these are stored.
-    stored_ += bodies.size();
+    fetched_.stored += bodies.size();
     Result<> stored = co_await put(account_, mailbox_->id(), std::move(bodies));
-    if (!answer) {
-      stored = fail(answer.error());
-    } else if (!answer->ok() && is_passing(error_of(*answer, "FETCH"))) {
-      stored = fail(error_of(*answer, "FETCH"));
+    if (!answer) stored = fail(answer.error());
+    // One that the server chokes on, or that is far larger than it said, must not take the others
+    // of its command along.
+    for (auto& [uid, one] : left) {
+      one.alone = true;
+      queue_.push_back(one);
     }
     ended(bytes, std::move(stored));
   }
 
-  Task<void> fetch_large(Wanted wanted, std::uint64_t bytes) {
+  // A NO, or no bytes, for a message that was asked for alone. When it goes on like that it is the
+  // server's trouble and not that of the messages.
+  Result<> miss(const Wanted& wanted, const Answer& answer) {
+    constexpr std::uint32_t kPatience = 3;
+    std::string why = "the server does not give it";
+    if (!answer.ok()) {
+      Error error = error_of(answer, "FETCH");
+      if (is_passing(error) && ++refusals_ >= kPatience) return fail(std::move(error));
+      why = error.text();
+    }
+    fetched_.missing.emplace(wanted.uid, std::move(why));
+    return {};
+  }
+
+  Task<void> fetch_alone(Wanted wanted, std::uint64_t bytes) {
     Result<std::unique_ptr<cache::ContentWriter>> writer =
         account_->begin_body(mailbox_->id(), wanted.uid);
     if (!writer) {
@@ -213,7 +240,7 @@ class Fetching {
       if (!fetched->uid || *fetched->uid != wanted.upstream) return false;
       for (imap::FetchedData& data : fetched->data) {
         if (!data.section.is_whole_message()) continue;
-        // Smaller than its size promised.
+        // Whatever its size promised.
         if (data.form == imap::FetchedData::Form::kInline) {
           inline_body = std::move(data.bytes);
         } else if (sink->begun()) {
@@ -227,9 +254,10 @@ class Fetching {
     Result<> result;
     if (!answer) {
       result = fail(answer.error());
-    } else if (!answer->ok() && is_passing(error_of(*answer, "FETCH"))) {
-      result = fail(error_of(*answer, "FETCH"));
-    } else if (sink->begun() ? sink->complete() : inline_body.has_value()) {
+    } else if (sink->begun() ? !sink->complete() : !inline_body.has_value()) {
+      result = miss(wanted, *answer);
+    } else {
+      refusals_ = 0;
       if (!sink->begun()) result = co_await sink->feed(std::move(*inline_body));
       if (result) result = co_await sink->flush();
       if (result) {
@@ -238,7 +266,7 @@ class Fetching {
         Writers writers;
         writers.emplace_back(wanted.uid, std::move(content));
         result = co_await account_->put_contents(mailbox_->id(), std::move(writers));
-        if (result) ++stored_;
+        if (result) ++fetched_.stored;
       }
     }
     ended(bytes, std::move(result));
@@ -250,7 +278,10 @@ class Fetching {
   NextBodies more_;
   std::deque<Wanted> queue_;  // newest first
   std::uint64_t under_way_ = 0;
-  std::size_t stored_ = 0;
+  std::uint64_t bytes_ahead_;
+  FetchedBodies fetched_;
+  std::size_t running_ = 0;
+  std::uint32_t refusals_ = 0;  // in a row
   bool ended_ = false;
   Result<> result_;
   Event progress_;
@@ -259,9 +290,9 @@ class Fetching {
 
 }  // namespace
 
-Task<Result<std::size_t>> fetch_bodies(Client* client, cache::Account* account,
-                                       cache::MailboxRef mailbox, NextBodies more) {
-  Fetching fetching(client, account, std::move(mailbox), std::move(more));
+Task<Result<FetchedBodies>> fetch_bodies(Client* client, cache::Account* account,
+                                         cache::MailboxRef mailbox, NextBodies more, bool brief) {
+  Fetching fetching(client, account, std::move(mailbox), std::move(more), brief);
   co_return co_await fetching.run();
 }
 

@@ -106,6 +106,7 @@ class Client {
   void distrust(imap::Capability capability) { capabilities_.remove(capability); }
   void set_utf8(bool on) { decoder_.set_utf8(on); }
   bool is_alive() const { return !failure_.has_value(); }
+  std::chrono::steady_clock::time_point last_heard() const { return last_heard_; }
   std::size_t commands_under_way() const { return pending_.size(); }
   net::Connection& connection() { return connection_; }
   const std::string& bye() const { return bye_; }

@@ -33,12 +33,8 @@ struct Demand::Request {
   Event done;
 };
 
-Demand::Demand(Executor* executor, cache::Account* account, OpenClient open, CloseClient close)
-    : executor_(executor),
-      account_(account),
-      open_(std::move(open)),
-      close_(std::move(close)),
-      work_(executor) {}
+Demand::Demand(Executor* executor, cache::Account* account, Line* line)
+    : executor_(executor), account_(account), line_(line), work_(executor) {}
 
 Demand::~Demand() = default;
 
@@ -91,7 +87,10 @@ Task<void> Demand::run(std::stop_token stop) {
     work_.reset();
     const bool idle = queue_.empty() && !warm_up_;
     if (idle && !waited && waited.error().code() == Errc::kTimeout) {
-      if (client_ != nullptr) co_await close_(std::move(client_), true);
+      if (!line_->is_main()) {
+        const Line::Turn turn = co_await line_->take(Role::kDemand);
+        co_await line_->close(true);
+      }
       continue;
     }
     // Requests of the same turn go out together.
@@ -102,25 +101,22 @@ Task<void> Demand::run(std::stop_token stop) {
   }
   closed_ = true;
   fail_waiting(Error(Errc::kCancelled, "closing"));
-  if (client_ != nullptr) co_await close_(std::move(client_), true);
+  if (!line_->is_main()) {
+    const Line::Turn turn = co_await line_->take(Role::kDemand);
+    co_await line_->close(true);
+  }
 }
 
 Task<void> Demand::serve_batch(std::stop_token) {
-  if (client_ != nullptr && !client_->is_alive()) {
-    co_await close_(std::move(client_), false);
+  const Line::Turn turn = co_await line_->take(Role::kDemand);
+  const Result<Client*> client = co_await line_->ready();
+  if (!client) {
+    // All of them: one after the other they would wait for one dead link again and again.
+    fail_waiting(Error(Errc::kUnavailable, client.error().text()));
+    co_return;
   }
-  bool fresh = false;
-  if (client_ == nullptr) {
-    Result<std::unique_ptr<Client>> opened = co_await open_();
-    if (!opened) {
-      // All of them: one after the other they would wait for one dead link again and again.
-      fail_waiting(Error(Errc::kUnavailable, opened.error().text()));
-      co_return;
-    }
-    client_ = std::move(*opened);
-    selected_ = {};
-    fresh = true;
-  }
+  const bool fresh = std::exchange(line_serial_, line_->serial()) != line_->serial();
+  if (fresh || !turn.undisturbed) selected_ = {};
   std::erase_if(queue_, [](const std::shared_ptr<Request>& one) { return one->abandoned; });
   std::vector<std::shared_ptr<Request>> batch;
   if (!queue_.empty()) {
@@ -134,9 +130,9 @@ Task<void> Demand::serve_batch(std::stop_token) {
     }
   }
   if (batch.empty()) co_return;
-  const Result<> ready = co_await perform(batch);
+  const Result<> ready = co_await perform(*client, batch);
   // A connection that had gone stale unnoticed says nothing about the next one.
-  if (!ready && !fresh && client_ != nullptr && !client_->is_alive()) {
+  if (!ready && !fresh && !(*client)->is_alive()) {
     for (std::shared_ptr<Request>& request : batch) queue_.push_front(std::move(request));
     co_return;
   }
@@ -146,7 +142,7 @@ Task<void> Demand::serve_batch(std::stop_token) {
   }
 }
 
-Task<Result<>> Demand::select(cache::MailboxId mailbox) {
+Task<Result<>> Demand::select(Client* client, cache::MailboxId mailbox) {
   const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
   // After a renumbering the UIDs that we know are not those of the mailbox as it was selected.
   const bool same = record != nullptr && record->upstream.uid_validity == selected_validity_;
@@ -157,7 +153,7 @@ Task<Result<>> Demand::select(cache::MailboxId mailbox) {
   }
   const imap::UidValidity known = record->upstream.uid_validity;
   CO_TRY(const SelectedMailbox selected,
-         co_await select_mailbox(client_.get(), record->upstream.name, false, std::nullopt));
+         co_await select_mailbox(client, record->upstream.name, false, std::nullopt));
   if (known.is_set() && selected.uid_validity.is_set() && selected.uid_validity != known) {
     co_return fail(Errc::kUnavailable, "upstream is renumbering the mailbox");
   }
@@ -184,45 +180,48 @@ Task<Result<>> Demand::wait_for_others(cache::MailboxRef mailbox, imap::Sequence
   co_return Result<>();
 }
 
-Task<Result<>> Demand::perform(std::vector<std::shared_ptr<Request>> batch) {
+Task<Result<>> Demand::perform(Client* client, std::vector<std::shared_ptr<Request>> batch) {
   const std::shared_ptr<Request>& first = batch.front();
-  CO_TRY_VOID(co_await select(first->mailbox));
+  CO_TRY_VOID(co_await select(client, first->mailbox));
   CO_TRY(cache::MailboxRef mailbox, co_await account_->open_mailbox(first->mailbox));
   imap::SequenceSet uids;
   for (const std::shared_ptr<Request>& request : batch) uids = uids.united(request->uids);
   switch (first->kind) {
     case Request::Kind::kSummaries:
-      co_return co_await fetch_summaries(client_.get(), account_, mailbox, std::move(uids));
+      co_return co_await fetch_summaries(client, account_, mailbox, std::move(uids));
     case Request::Kind::kBodies: {
       const imap::SequenceSet wanted = uids;
-      const Result<std::size_t> fetched =
-          co_await fetch_bodies(client_.get(), account_, mailbox,
-                                [&uids] { return std::exchange(uids, imap::SequenceSet()); });
+      const Result<FetchedBodies> fetched = co_await fetch_bodies(
+          client, account_, mailbox, [&uids] { return std::exchange(uids, imap::SequenceSet()); });
       if (!fetched) co_return fail(fetched.error());
       co_return co_await wait_for_others(mailbox, wanted);
     }
     case Request::Kind::kSearch:
       break;
   }
+  co_return co_await search(client, std::move(mailbox), first.get());
+}
+
+Task<Result<>> Demand::search(Client* client, cache::MailboxRef mailbox, Request* request) {
   // UIDs in the key are ours and mean nothing there: the caller's set, translated, takes their
   // place, and what the key says of UIDs was decided here.
   std::map<std::uint32_t, imap::Uid> ours;
-  for (const std::uint32_t uid : first->uids) {
+  for (const std::uint32_t uid : request->uids) {
     const cache::MessageEntry* entry = mailbox->find(imap::Uid(uid));
     if (entry != nullptr && entry->upstream_uid.is_set()) {
       ours.emplace(entry->upstream_uid.value(), entry->uid);
     }
   }
   std::vector<std::uint32_t> found;
-  for (imap::SequenceSet& part : split(upstream_uids(*mailbox, first->uids), 100'000)) {
+  for (imap::SequenceSet& part : split(upstream_uids(*mailbox, request->uids), 100'000)) {
     imap::SearchCommand command;
     command.uid = true;
-    if (imap::needs_charset(first->key)) command.charset = "UTF-8";
+    if (imap::needs_charset(request->key)) command.charset = "UTF-8";
     imap::SearchKey set;
     set.kind = imap::SearchKind::kUid;
     set.set = std::move(part);
     command.key.kind = imap::SearchKind::kAnd;
-    command.key.children = {std::move(set), first->key};
+    command.key.children = {std::move(set), request->key};
     Exchange exchange;
     exchange.on_response = [&](imap::Response& response) {
       const auto* numbers = std::get_if<imap::SearchResponse>(&response);
@@ -233,11 +232,11 @@ Task<Result<>> Demand::perform(std::vector<std::shared_ptr<Request>> batch) {
       }
       return true;
     };
-    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+    CO_TRY(const Answer answer, co_await client->run(std::move(command), std::move(exchange)));
     if (!answer.ok()) co_return fail(error_of(answer, "SEARCH"));
   }
   std::ranges::sort(found);
-  first->found = imap::SequenceSet::from_sorted(std::span<const std::uint32_t>(found));
+  request->found = imap::SequenceSet::from_sorted(std::span<const std::uint32_t>(found));
   co_return Result<>();
 }
 

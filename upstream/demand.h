@@ -1,8 +1,7 @@
-// Demand: what readers wait for, fetched ahead of everything else on a connection of its own.
+// Demand: what readers wait for, fetched ahead of everything else.
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <stop_token>
 
@@ -11,19 +10,15 @@
 #include "base/task.h"
 #include "cache/account.h"
 #include "protocol/imap/search_key.h"
-#include "upstream/client.h"
+#include "upstream/lines.h"
 
 namespace upstream {
-
-/// Gives a connection that has logged in, or says why there is none.
-using OpenClient = std::function<Task<Result<std::unique_ptr<Client>>>()>;
-using CloseClient = std::function<Task<void>(std::unique_ptr<Client>, bool polite)>;
 
 /// Thread:   the account's loop.
 /// Lifetime: run() ends before it is destroyed.
 class Demand {
  public:
-  Demand(Executor* executor, cache::Account* account, OpenClient open, CloseClient close);
+  Demand(Executor* executor, cache::Account* account, Line* line);
   ~Demand();
 
   /// Waits until the connection has brought what was asked for, or has failed to.
@@ -44,15 +39,15 @@ class Demand {
   Task<void> serve_batch(std::stop_token stop);
   Task<Result<>> wait_for_others(cache::MailboxRef mailbox, imap::SequenceSet uids);
   void fail_waiting(const Error& error);
-  Task<Result<>> perform(std::vector<std::shared_ptr<Request>> batch);
-  Task<Result<>> select(cache::MailboxId mailbox);
+  Task<Result<>> perform(Client* client, std::vector<std::shared_ptr<Request>> batch);
+  Task<Result<>> search(Client* client, cache::MailboxRef mailbox, Request* request);
+  Task<Result<>> select(Client* client, cache::MailboxId mailbox);
 
   Executor* executor_;
   std::stop_token stop_;  // of run()
   cache::Account* account_;
-  OpenClient open_;
-  CloseClient close_;
-  std::unique_ptr<Client> client_;
+  Line* line_;
+  std::uint64_t line_serial_ = 0;  // of the connection that the following is about
   cache::MailboxId selected_;
   imap::UidValidity selected_validity_;
   std::deque<std::shared_ptr<Request>> queue_;

@@ -1,18 +1,12 @@
 #include "upstream/mailbox_sync.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "upstream/clock.h"
 #include "upstream/messages.h"
 
 namespace upstream {
 namespace {
-
-std::int64_t now_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 constexpr std::size_t kMergeBatch = 5'000;
 

@@ -1,0 +1,107 @@
+// Replay of CREATE, DELETE, RENAME and SUBSCRIBE.
+#include "upstream/answers.h"
+#include "upstream/replaying.h"
+
+namespace upstream {
+
+using cache::JournalEntry;
+using imap::Capability;
+
+Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCreate op) {
+  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+  if (record == nullptr) co_return co_await done({entry.seq});
+  const Result<imap::MailboxName> name = their_name(options_.space, record->name);
+  if (!name) co_return co_await refused({entry.seq}, name.error());
+  imap::CreateCommand command{*name};
+  if (!op.special_use.empty() && client_->has(Capability::kCreateSpecialUse)) {
+    command.special_use.push_back(op.special_use);
+  }
+  const Result<> created = co_await expect_ok(std::move(command));
+  // Both sides made the same one: it is one mailbox.
+  if (!created && created.error().code() != Errc::kAlreadyExists) {
+    co_return co_await refused({entry.seq}, created.error());
+  }
+  outcome_.folders_changed = true;
+  CO_TRY_VOID(co_await bind(op.mailbox, *name));
+  co_return co_await done({entry.seq});
+}
+
+Task<Result<>> Replaying::bind(cache::MailboxId mailbox, imap::MailboxName name) {
+  const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+  if (record == nullptr) co_return Result<>();
+  cache::UpstreamState state = record->upstream;
+  state.name = name.wire(false);
+  state.delimiter = options_.space.delimiter;
+  co_return co_await account_->set_upstream_state(mailbox, std::move(state));
+}
+
+Task<Result<>> Replaying::leave_mailbox() {
+  selected_ = {};
+  imap::Command leave = imap::SelectCommand{imap::MailboxName::inbox()};
+  if (client_->has(Capability::kUnselect)) leave = imap::UnselectCommand{};
+  // A NO or BAD says that nothing was open.
+  CO_TRY_VOID(co_await client_->run(std::move(leave)));
+  co_return Result<>();
+}
+
+Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
+  if (op.upstream_name.empty()) co_return co_await done({entry.seq});
+  CO_TRY_VOID(co_await leave_mailbox());
+  const Result<> deleted = co_await expect_ok(
+      imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
+  if (!deleted && deleted.error().code() != Errc::kNotFound) {
+    co_return co_await refused({entry.seq}, deleted.error());
+  }
+  outcome_.folders_changed = true;
+  co_return co_await done({entry.seq});
+}
+
+Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalRename op) {
+  const Result<imap::MailboxName> from = their_name(options_.space, op.from);
+  const Result<imap::MailboxName> to = their_name(options_.space, op.to);
+  if (!from) co_return co_await refused({entry.seq}, from.error());
+  if (!to) co_return co_await refused({entry.seq}, to.error());
+  CO_TRY_VOID(co_await leave_mailbox());
+  const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
+  // It may have happened before a cut: then the old name is gone, and the list will tell.
+  if (!renamed && renamed.error().code() != Errc::kNotFound) {
+    co_return co_await refused({entry.seq}, renamed.error());
+  }
+  outcome_.folders_changed = true;
+  CO_TRY_VOID(co_await bind(op.mailbox, *to));
+  CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
+  co_return co_await done({entry.seq});
+}
+
+Task<Result<>> Replaying::bind_below(std::string from, std::string to) {
+  if (options_.space.delimiter == 0) co_return Result<>();
+  from += options_.space.delimiter;
+  to += options_.space.delimiter;
+  std::vector<std::pair<cache::MailboxId, cache::UpstreamState>> below;
+  for (const auto& [name, record] : account_->mailboxes()) {
+    if (!record->upstream.name.starts_with(from)) continue;
+    cache::UpstreamState state = record->upstream;
+    state.name.replace(0, from.size(), to);
+    below.emplace_back(record->id, std::move(state));
+  }
+  for (auto& [mailbox, state] : below) {
+    if (account_->find_mailbox(mailbox) == nullptr) continue;
+    CO_TRY_VOID(co_await account_->set_upstream_state(mailbox, std::move(state)));
+  }
+  co_return Result<>();
+}
+
+Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalSubscribe op) {
+  const Result<imap::MailboxName> name = their_name(options_.space, op.name);
+  if (!name) co_return co_await refused({entry.seq}, name.error());
+  imap::Command command = op.subscribed ? imap::Command(imap::SubscribeCommand{*name})
+                                        : imap::Command(imap::UnsubscribeCommand{*name});
+  const Result<> changed = co_await expect_ok(std::move(command));
+  if (!changed && is_passing(changed.error())) {
+    co_return co_await refused({entry.seq}, changed.error());
+  }
+  // A server that keeps no such subscription loses nothing by it.
+  co_return co_await done({entry.seq});
+}
+
+}  // namespace upstream

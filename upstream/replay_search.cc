@@ -1,0 +1,102 @@
+// Exactly once: where a message will appear is noted before it is sent, and looked at after a cut.
+#include <algorithm>
+
+#include "upstream/answers.h"
+#include "upstream/replaying.h"
+
+namespace upstream {
+
+using cache::JournalSeq;
+
+Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbox) {
+  const cache::MailboxRecord* to = account_->find_mailbox(mailbox);
+  if (to == nullptr || to->upstream.name.empty()) {
+    co_return fail(Errc::kNotFound, "the destination is not there upstream");
+  }
+  const imap::Uid known_next(std::max(1U, to->upstream.uid_next));
+  const imap::UidValidity known_validity = to->upstream.uid_validity;
+  imap::StatusCommand command;
+  command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
+  command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};
+  cache::InFlight note;
+  Exchange exchange;
+  exchange.on_response = [&note](imap::Response& response) {
+    const auto* status = std::get_if<imap::StatusResponse>(&response);
+    if (status == nullptr) return false;
+    if (status->items.uid_next) note.uid_next = *status->items.uid_next;
+    if (status->items.uid_validity) note.uid_validity = *status->items.uid_validity;
+    return true;
+  };
+  CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+  if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+  if (!note.uid_next.is_set()) note.uid_next = known_next;
+  if (!note.uid_validity.is_set()) note.uid_validity = known_validity;
+  co_return co_await account_->mark_in_flight({seq}, note);
+}
+
+Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
+                                                          std::vector<Sought> sought) {
+  selected_ = {};  // what is new there must be seen
+  CO_TRY_VOID(co_await select(to));
+  cache::ReplayedUids found;
+  found.uid_validity = selected_state_.uid_validity;
+  if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
+    co_return found;
+  }
+  CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(to));
+  imap::FetchCommand command;
+  command.uid = true;
+  command.set = imap::SequenceSet::from(std::max(1U, note.uid_next.value()));
+  command.items = {{imap::FetchKind::kUid}, {imap::FetchKind::kRfc822Size}};
+  imap::Section header;
+  header.text = imap::SectionText::kHeader;
+  command.items.push_back(imap::FetchItem::body(header, true));
+  struct Candidate {
+    imap::Uid uid;
+    cache::Digest digest;
+  };
+  std::vector<Candidate> candidates;
+  Exchange exchange;
+  exchange.on_response = [&](imap::Response& response) {
+    auto* fetched = std::get_if<imap::FetchResponse>(&response);
+    if (fetched == nullptr) return false;
+    if (!fetched->uid || fetched->uid->value() < note.uid_next.value()) return true;
+    if (mailbox->find_upstream(*fetched->uid) != nullptr) return true;
+    for (const imap::FetchedData& data : fetched->data) {
+      candidates.push_back(
+          {*fetched->uid, cache::digest_of(data.bytes, fetched->size_bytes.value_or(0))});
+    }
+    return true;
+  };
+  if (selected_state_.exists > 0) {
+    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
+    if (!answer.ok()) co_return fail(error_of(answer, "FETCH"));
+  }
+  std::ranges::sort(candidates, {}, &Candidate::uid);
+  std::set<imap::Uid> taken;
+  for (const Sought& one : sought) {
+    for (const Candidate& candidate : candidates) {
+      const bool same = candidate.digest.message_id == one.digest.message_id &&
+                        std::ranges::equal(candidate.digest.header_hash, one.digest.header_hash);
+      if (!same || taken.contains(candidate.uid)) continue;
+      taken.insert(candidate.uid);
+      found.uids.emplace_back(one.uid, candidate.uid);
+      break;
+    }
+  }
+  co_return found;
+}
+
+cache::InFlight Replaying::note_of(JournalSeq seq) const {
+  const auto found = account_->journal().find(seq);
+  if (found == account_->journal().end()) return {};
+  return found->second.in_flight.value_or(cache::InFlight());
+}
+
+Task<Result<cache::Digest>> Replaying::digest_of(cache::MessageId message) {
+  co_return co_await run_blocking(account_->executor(), [reader = account_->reader(), message] {
+    return reader.digest(message);
+  });
+}
+
+}  // namespace upstream

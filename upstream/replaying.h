@@ -1,0 +1,114 @@
+// Replaying: one run through the journal. Internal to the replay_*.cc files, a purpose each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "upstream/replay.h"
+#include "upstream/select.h"
+
+namespace upstream {
+
+inline constexpr std::size_t kMessagesOfCommand = 100'000;
+
+class Replaying {
+ public:
+  Replaying(Client* client, cache::Account* account, ReplayOptions options)
+      : client_(client), account_(account), options_(std::move(options)) {}
+
+  Task<Result<ReplayOutcome>> run();
+
+ private:
+  using Seqs = std::vector<cache::JournalSeq>;
+
+  // ---- replay.cc: the order of entries, and how they end ----
+  const cache::JournalEntry* next_entry();
+  void note_next_try(std::int64_t when);
+  static std::vector<cache::MailboxId> mailboxes_of(const cache::JournalOp& op);
+  Task<Result<>> dispatch(cache::JournalSeq seq);
+  Task<Result<>> done(Seqs entries, std::optional<cache::ReplayedUids> created = std::nullopt);
+  // A NO, or something on our side. A connection that is gone goes up instead.
+  Task<Result<>> refused(Seqs entries, Error error);
+  // Upstream has done it, or a part of it, and something came between: the note of what is in
+  // flight stays, so that the next try looks for it before anything is sent again.
+  Task<Result<>> unfinished(cache::JournalEntry entry, Error error);
+  // Selects the mailbox unless it is selected already. Its raw name is empty while it is not there.
+  Task<Result<>> select(cache::MailboxId id);
+  imap::FlagList permitted(const imap::FlagList& flags, const cache::MailboxRecord& record) const;
+  Task<void> run_into(imap::Command command, std::optional<Result<Answer>>* answer);
+  Task<Result<>> expect_ok(imap::Command command);
+
+  // ---- A file each: replay_store.cc, replay_append.cc, replay_copy.cc, ... ----
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalFlags first);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalAppend op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalCopy op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalExpunge op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalCreate op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalDelete op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalRename op);
+  Task<Result<>> perform(cache::JournalEntry entry, cache::JournalSubscribe op);
+
+  // ---- replay_search.cc ----
+  // What a creating entry looks for after a cut.
+  struct Sought {
+    imap::Uid uid;  // ours, in the destination
+    cache::Digest digest;
+  };
+  // Notes durably where the messages will appear, before they are sent.
+  Task<Result<>> note_in_flight(cache::JournalSeq seq, cache::MailboxId mailbox);
+  cache::InFlight note_of(cache::JournalSeq seq) const;
+  // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet.
+  Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
+                                                 std::vector<Sought> sought);
+  Task<Result<cache::Digest>> digest_of(cache::MessageId message);
+
+  // ---- replay_append.cc ----
+  struct Appended {
+    std::optional<Error> refusal;
+    std::optional<imap::AppendUidCode> code;
+    std::optional<Error> unreadable = std::nullopt;  // our own copy is damaged: upstream has none
+  };
+  // Sends one message from the cache.
+  Task<Result<Appended>> send_message(cache::MailboxId to, cache::MessageId message,
+                                      imap::FlagList flags, std::int64_t date, std::int16_t zone);
+  Task<Result<std::string>> read_message(cache::MessageId message, std::uint64_t offset,
+                                         std::uint64_t length, std::optional<Error>* failed);
+
+  // ---- replay_copy.cc ----
+  // On an error `transferred` says whether something has been done already.
+  struct Transferred {
+    bool any = false;
+    bool told_all = true;
+    std::vector<imap::CopyUidCode> codes;
+  };
+  // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it.
+  Task<Result<>> transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
+                          Transferred* transferred);
+
+  // ---- replay_expunge.cc ----
+  // Removes just these from the selected mailbox.
+  Task<Result<>> remove(std::vector<imap::Uid> uids);
+  Task<Result<>> remove_set(imap::SequenceSet set);
+
+  // ---- replay_mailboxes.cc ----
+  // What was just made there has its name there from now on, so that writes in it can follow.
+  Task<Result<>> bind(cache::MailboxId mailbox, imap::MailboxName name);
+  // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
+  Task<Result<>> bind_below(std::string from, std::string to);
+  // Courier refuses to delete the mailbox that the connection has open. CLOSE would expunge.
+  Task<Result<>> leave_mailbox();
+
+  Client* client_;
+  cache::Account* account_;
+  ReplayOptions options_;
+  ReplayOutcome outcome_;
+  cache::MailboxId selected_;
+  SelectedMailbox selected_state_;
+  std::set<cache::JournalSeq> done_;    // not to be tried again in this run
+  std::set<cache::MailboxId> blocked_;  // by what failed in this run
+};
+
+}  // namespace upstream

@@ -1,0 +1,93 @@
+#include "upstream/survey.h"
+
+#include <deque>
+#include <map>
+
+#include "base/task_group.h"
+#include "upstream/clock.h"
+
+namespace upstream {
+namespace {
+
+bool is_unchanged(const cache::MailboxRecord& record, const imap::StatusItems& items,
+                  const SurveyOptions& options) {
+  const cache::UpstreamState& state = record.upstream;
+  if (!state.uids_known || !state.flags_known) return false;
+  if (items.uid_validity && *items.uid_validity != state.uid_validity) return false;
+  if (!items.uid_next || items.uid_next->value() != state.uid_next) return false;
+  if (!items.messages || *items.messages != state.messages) return false;
+  if (!options.condstore) return options.flags_are_fresh(record);
+  return items.highest_mod_seq && items.highest_mod_seq->value() == state.highest_modseq;
+}
+
+Task<void> confirm_one(cache::Account* account, cache::MailboxId id, Result<>* result) {
+  const cache::MailboxRecord* record = account->find_mailbox(id);
+  if (record == nullptr) co_return;
+  cache::UpstreamState state = record->upstream;
+  state.last_good_check = now_seconds();
+  *result = co_await account->set_upstream_state(id, std::move(state));
+}
+
+// Known good as of now, without a look inside.
+Task<Result<>> confirm(cache::Account* account, std::vector<cache::MailboxId> mailboxes) {
+  std::deque<Result<>> results;
+  TaskGroup together(account->executor());
+  for (const cache::MailboxId id : mailboxes) {
+    together.spawn(confirm_one(account, id, &results.emplace_back()));
+  }
+  co_await together.close();
+  for (const Result<>& result : results) {
+    if (!result) co_return result;
+  }
+  co_return Result<>();
+}
+
+}  // namespace
+
+bool is_syncable(const cache::MailboxRecord& record) {
+  return (record.attributes & (cache::kNoSelect | cache::kNonExistent)) == 0 &&
+         !record.upstream.name.empty();
+}
+
+Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions options) {
+  CO_TRY(const FolderList folders, co_await list_folders(client, options.space));
+  CO_TRY_VOID(options.check(folders));
+  CO_TRY_VOID(co_await account->set_upstream_mailboxes(folders.mailboxes));
+  CO_TRY_VOID(co_await account->set_upstream_subscriptions(folders.subscribed));
+  options.on_listed();
+
+  std::map<cache::MailboxId, imap::StatusItems> known;
+  std::vector<std::string> ask;
+  for (const auto& [name, record] : account->mailboxes()) {
+    if (!is_syncable(*record)) continue;
+    const auto told = folders.status.find(name);
+    if (told != folders.status.end()) {
+      known.emplace(record->id, told->second);
+    } else if (record->upstream.uids_known) {
+      ask.push_back(record->upstream.name);
+    } else {
+      options.on_changed(*record);
+    }
+  }
+  if (!ask.empty()) {
+    CO_TRY(const auto told, co_await status_of(client, std::move(ask)));
+    for (const auto& [name, record] : account->mailboxes()) {
+      if (!is_syncable(*record) || known.contains(record->id)) continue;
+      const auto found = told.find(record->upstream.name);
+      if (found != told.end()) known.emplace(record->id, found->second);
+    }
+  }
+  std::vector<cache::MailboxId> unchanged;
+  for (const auto& [id, items] : known) {
+    const cache::MailboxRecord* record = account->find_mailbox(id);
+    if (record == nullptr) continue;
+    if (is_unchanged(*record, items, options)) {
+      unchanged.push_back(id);
+    } else {
+      options.on_changed(*record);
+    }
+  }
+  co_return co_await confirm(account, std::move(unchanged));
+}
+
+}  // namespace upstream

@@ -1,0 +1,168 @@
+#include "upstream/watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "upstream/backoff.h"
+#include "upstream/clock.h"
+#include "upstream/select.h"
+#include "upstream/survey.h"
+
+namespace upstream {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Where there is no IDLE, or no connection for it.
+constexpr std::chrono::seconds kPollInstead = 60s;
+
+bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected) {
+  return selected.exists != known.messages ||
+         (selected.uid_next != 0 && selected.uid_next != known.uid_next) ||
+         (selected.highest_modseq != 0 && selected.highest_modseq != known.highest_modseq);
+}
+
+class Listening {
+ public:
+  Listening(Client* client, bool* news) : client_(client) {
+    client_->set_listener([news](imap::Response& response) {
+      *news |= std::holds_alternative<imap::ExistsResponse>(response) ||
+               std::holds_alternative<imap::ExpungeResponse>(response) ||
+               std::holds_alternative<imap::VanishedResponse>(response) ||
+               std::holds_alternative<imap::FetchResponse>(response);
+    });
+  }
+  ~Listening() { client_->set_listener({}); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Client* client_;
+};
+
+}  // namespace
+
+Task<Result<Heard>> listen(Client* client, cache::Account* account, ListenOptions options,
+                           std::stop_token stop) {
+  const cache::MailboxRecord* record = account->find_mailbox(options.mailbox);
+  if (record == nullptr || !is_syncable(*record)) co_return Heard::kNothing;
+  bool news = false;
+  const Listening listening(client, &news);
+  if (!options.is_selected) {
+    CO_TRY(const SelectedMailbox selected,
+           co_await select_mailbox(client, record->upstream.name,
+                                   client->has(imap::Capability::kCondstore), std::nullopt));
+    record = account->find_mailbox(options.mailbox);
+    // What came since the cache was brought in step would not be told by IDLE any more.
+    if (record == nullptr || differs(record->upstream, selected)) co_return Heard::kNews;
+  }
+  if (!news && options.is_wanted()) {
+    CO_TRY(const Answer answer, co_await client->idle(options.limit, std::move(stop)));
+    if (!answer.ok()) co_return Heard::kRefused;
+  }
+  co_return news ? Heard::kNews : Heard::kNothing;
+}
+
+Watch::Watch(net::Loop* loop, cache::Account* account, const config::Account* settings,
+             std::vector<Line*> lines, Hooks hooks)
+    : loop_(loop),
+      account_(account),
+      settings_(settings),
+      free_(std::move(lines)),
+      hooks_(std::move(hooks)),
+      wake_(loop),
+      tasks_(loop) {}
+
+void Watch::selected(cache::MailboxId mailbox) {
+  ++open_[mailbox];
+  last_selected_ = mailbox;
+  wake_.set();
+}
+
+void Watch::unselected(cache::MailboxId mailbox) {
+  const auto found = open_.find(mailbox);
+  if (found == open_.end() || --found->second > 0) return;
+  open_.erase(found);
+  const auto watched = watched_.find(mailbox);
+  if (watched != watched_.end() && watched->second->client() != nullptr) {
+    watched->second->client()->wake();
+  }
+}
+
+cache::MailboxId Watch::favourite() const {
+  if (open_.contains(last_selected_)) return last_selected_;
+  if (!open_.empty()) return open_.begin()->first;
+  const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
+  return inbox == nullptr ? cache::MailboxId() : inbox->id;
+}
+
+bool Watch::is_wanted(cache::MailboxId mailbox) const {
+  const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+  return record != nullptr && (record->name == "INBOX" || is_open(mailbox));
+}
+
+void Watch::poll_others(cache::MailboxId listened) {
+  const auto poll = [&](const cache::MailboxRecord* record) {
+    if (record == nullptr || record->id == listened || listens_to(record->id)) return;
+    if (now_seconds() - record->upstream.last_good_check < kPollInstead.count()) return;
+    hooks_.look_at(record->id, false);
+  };
+  poll(account_->find_mailbox("INBOX"));
+  for (const auto& [mailbox, sessions] : open_) poll(account_->find_mailbox(mailbox));
+}
+
+Task<void> Watch::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    wake_.reset();
+    if (hooks_.is_online() && has_idle_) {
+      if (const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX")) start(inbox->id);
+      for (const auto& [mailbox, sessions] : open_) start(mailbox);
+    }
+    (void)co_await wake_.wait_for(30s, stop);
+    if (hooks_.is_online()) poll_others({});
+  }
+  co_await tasks_.close();
+}
+
+void Watch::start(cache::MailboxId mailbox) {
+  if (free_.empty() || listens_to(mailbox)) return;
+  Line* line = free_.back();
+  free_.pop_back();
+  watched_.emplace(mailbox, line);
+  tasks_.spawn(watch(line, mailbox));
+}
+
+Task<void> Watch::watch(Line* line, cache::MailboxId mailbox) {
+  const std::stop_token stop = tasks_.stop_token();
+  Backoff backoff(settings_->sync.reconnect_min, settings_->sync.reconnect_max, mailbox.value());
+  while (!stop.stop_requested() && is_wanted(mailbox) && hooks_.is_online()) {
+    const Line::Turn turn = co_await line->take(Role::kWatch);
+    const Result<> watched = co_await watch_on(line, mailbox);
+    co_await line->close(watched.has_value());
+    if (watched) break;
+    if (!co_await sleep_for(loop_, backoff.next(), stop)) break;
+  }
+  watched_.erase(mailbox);
+  free_.push_back(line);
+  wake_.set();
+}
+
+// Ends well when nobody wants it any more, or the server has no IDLE after all.
+Task<Result<>> Watch::watch_on(Line* line, cache::MailboxId mailbox) {
+  const std::stop_token stop = tasks_.stop_token();
+  CO_TRY(Client * client, co_await line->ready());
+  bool is_selected = false;
+  while (!stop.stop_requested() && is_wanted(mailbox) && has_idle_) {
+    CO_TRY(const Heard heard, co_await listen(client, account_,
+                                              {mailbox, is_selected, settings_->sync.idle_renewal,
+                                               [this, mailbox] { return is_wanted(mailbox); }},
+                                              stop));
+    if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
+    is_selected = true;
+    if (heard == Heard::kRefused) has_idle_ = false;
+    if (heard != Heard::kNothing) hooks_.look_at(mailbox, true);
+  }
+  co_return Result<>();
+}
+
+}  // namespace upstream
