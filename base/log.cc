@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -38,18 +39,41 @@ void append_escaped(std::string* out, std::string_view text) {
   }
 }
 
+// How many bytes the character at the front has; 0 when it is not UTF-8 (RFC 3629 4).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  // No overlong forms, no surrogates, nothing above U+10FFFF.
+  const unsigned lowest = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const unsigned highest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (byte(1) < lowest || byte(1) > highest) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
 void append_json_string(std::string* out, std::string_view text) {
   out->push_back('"');
-  for (const char c : text) {
+  while (!text.empty()) {
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
+    const std::size_t length = utf8_length(text);
     if (c == '"' || c == '\\') {
       out->push_back('\\');
       out->push_back(c);
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      fmt::format_to(std::back_inserter(*out), "\\u{:04x}", byte);  // bytes as Latin-1
+    } else if (byte < 0x20 || byte == 0x7f || length == 0) {
+      // A byte that is no text is shown as the character of its number.
+      fmt::format_to(std::back_inserter(*out), "\\u{:04x}", byte);
     } else {
-      out->push_back(c);
+      out->append(text.substr(0, length));
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   out->push_back('"');
 }

@@ -26,6 +26,7 @@ class Secret {
   std::string_view reveal() const { return value_; }
   /// Compares in constant time for equal lengths.
   bool matches(std::string_view candidate) const;
+  bool operator==(const Secret& other) const { return matches(other.value_); }
 
  private:
   void wipe();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "config/units.h"
 
@@ -64,6 +65,43 @@ std::string name_of(const Prefetch& prefetch) {
       return "all";
   }
   return "";
+}
+
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
+  std::vector<std::string> keys;
+  const auto compare = [&keys](const auto& from, const auto& to, std::string key) {
+    if (!(from == to)) keys.push_back(std::move(key));
+  };
+  // What can be followed is left out of the comparison.
+  const auto listeners = [](const Config& config) {
+    std::vector<Listener> addresses = config.listeners;
+    for (Listener& listener : addresses) {
+      listener.certificate.clear();
+      listener.private_key.clear();
+    }
+    return addresses;
+  };
+  const auto account = [](const Config& config, const std::string& name) {
+    const auto found = config.accounts.find(name);
+    std::optional<Account> settings;
+    if (found != config.accounts.end()) settings = found->second;
+    if (settings) settings->trace = false;
+    return settings;
+  };
+  compare(running.data_dir, wanted.data_dir, "data_dir");
+  compare(listeners(running), listeners(wanted), "listeners");
+  std::set<std::string> names;
+  for (const Config* config : {&running, &wanted}) {
+    for (const auto& [name, settings] : config->accounts) names.insert(name);
+  }
+  for (const std::string& name : names) {
+    compare(account(running, name), account(wanted, name), "accounts." + name);
+  }
+  compare(running.log.format, wanted.log.format, "log.format");
+  compare(running.limits, wanted.limits, "limits");
+  compare(running.memory, wanted.memory, "memory");
+  compare(running.threads, wanted.threads, "threads");
+  return keys;
 }
 
 }  // namespace config

@@ -30,6 +30,7 @@ struct Listener {
   std::string certificate;  // PEM chain; not empty unless tls is none
   std::string private_key;  // PEM
   bool allow_plaintext = false;
+  bool operator==(const Listener&) const = default;
 };
 
 enum class SaslChoice {
@@ -59,6 +60,7 @@ struct Upstream {
   std::uint32_t max_connections = 5;
   Duration connect_timeout{30'000};
   Duration response_timeout{30'000};  // silence while a command is pending
+  bool operator==(const Upstream&) const = default;
 };
 
 /// How hard an account is kept in step.
@@ -68,6 +70,7 @@ struct Sync {
   Duration flag_sweep_interval{30 * 60'000};
   Duration reconnect_min{1'000};
   Duration reconnect_max{5 * 60'000};
+  bool operator==(const Sync&) const = default;
 };
 
 /// Which bodies are fetched before anybody asks for them.
@@ -87,6 +90,7 @@ struct Account {
   std::uint64_t cache_limit_bytes = std::uint64_t{10} << 30;  // or kUnlimited
   Sync sync;                                                  // the top-level one, with overrides
   bool trace = false;                                         // log the protocol, without secrets
+  bool operator==(const Account&) const = default;
 };
 
 /// Somebody who may log in here.
@@ -112,11 +116,13 @@ struct Limits {
   std::uint64_t max_append_bytes = 256 * 1024 * 1024;
   std::uint64_t max_output_bytes = 1024 * 1024;  // queued for a client that does not read
   Duration write_timeout{60'000};                // and nothing of it taken: the client is gone
+  bool operator==(const Limits&) const = default;
 };
 
 struct Memory {
   std::uint64_t block_cache_bytes = 24 * 1024 * 1024;
   std::uint64_t write_buffer_bytes = 16 * 1024 * 1024;
+  bool operator==(const Memory&) const = default;
 };
 
 struct Config {
@@ -130,6 +136,11 @@ struct Config {
   Sync sync;
   std::uint32_t threads = 0;  // 0: one per core
 };
+
+/// The keys ("threads", "accounts.work") whose difference between two configs a program that runs
+/// cannot follow: it has to be started again. It can follow users, certificates, log.level and the
+/// traces of accounts.
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted);
 
 /// Whether `host` is surely this machine: "localhost", 127.0.0.0/8 or ::1. Other names are not
 /// looked up.

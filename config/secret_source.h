@@ -25,6 +25,7 @@ struct SecretSource {
   Secret plain = {};          // kPlain only
 
   bool empty() const { return kind == Kind::kNone; }
+  bool operator==(const SecretSource&) const = default;
   /// For people: `environment variable "NAME"`, `file "/path"`; never the secret. The text of a
   /// command is left out too, as it may hold one.
   std::string describe() const;

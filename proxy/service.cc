@@ -174,22 +174,12 @@ Task<void> Service::stop() {
 }
 
 Task<Result<std::vector<std::string>>> Service::reload(config::Config config) {
-  std::vector<std::string> restart;
-  const auto differs = [&restart](bool changed, std::string_view what) {
-    if (changed) restart.push_back(fmt::format("{} changed: takes effect after a restart", what));
-  };
-  differs(config.data_dir != config_.data_dir, "data_dir");
-  differs(config.threads != config_.threads, "threads");
-  differs(config.listeners.size() != config_.listeners.size(), "listeners");
-  for (const auto& [name, account] : config.accounts) {
-    differs(!config_.accounts.contains(name), "accounts." + name);
-  }
-  for (const auto& [name, account] : config_.accounts) {
-    differs(!config.accounts.contains(name), "accounts." + name);
-  }
+  std::vector<std::string> restart = config::needs_restart(config_, config);
   Result<std::shared_ptr<const Users>> users = co_await make_users(config);
   if (!users) co_return fail(std::move(users).error());
-  CO_TRY_VOID(imap_->reload_certificates());
+  const bool same_listeners = std::ranges::find(restart, "listeners") == restart.end();
+  CO_TRY_VOID(
+      co_await imap_->reload_certificates(same_listeners ? config.listeners : config_.listeners));
   imap_->set_users(std::move(*users));
   set_log_level(config.log.level);
   for (RunningAccount& running : accounts_) {
@@ -198,8 +188,8 @@ Task<Result<std::vector<std::string>>> Service::reload(config::Config config) {
     running.loop->post(
         [worker = running.worker.get(), trace = found->second.trace] { worker->set_trace(trace); });
   }
+  if (same_listeners) config_.listeners = std::move(config.listeners);
   config_.users = std::move(config.users);
-  config_.log = config.log;
   co_return restart;
 }
 

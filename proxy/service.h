@@ -53,8 +53,8 @@ class Service {
   /// BYE to clients, workers and commits ended, the store closed. A few seconds at most.
   Task<void> stop();
 
-  /// Takes what can be changed while running: users, log level, traces, certificates. Returns what
-  /// needs a restart, one line each.
+  /// Takes what can be changed while running: users, log level, traces, certificates. Returns the
+  /// keys whose change needs a restart. Errors leave everything as it was.
   Task<Result<std::vector<std::string>>> reload(config::Config config);
 
   net::Loop* loop() const { return pool_->loop(0); }

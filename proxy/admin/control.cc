@@ -1,5 +1,6 @@
 #include "proxy/admin/control.h"
 
+#include <charconv>
 #include <chrono>
 
 #include "base/log.h"
@@ -113,7 +114,15 @@ Task<Result<std::string>> ControlServer::trace(std::vector<std::string> words) {
   if (words.size() != 4) co_return fail(Errc::kInvalid, "trace needs what, which, and on or off");
   const bool on = words[3] == "on";
   if (words[1] == "session") {
-    service_->imap().set_trace(std::strtoull(words[2].c_str(), nullptr, 10), on);
+    std::uint64_t id = 0;
+    const char* const end = words[2].data() + words[2].size();
+    const auto [rest, error] = std::from_chars(words[2].data(), end, id);
+    if (error != std::errc() || rest != end) {
+      co_return fail(Errc::kInvalid, fmt::format("\"{}\" is no session number", words[2]));
+    }
+    if (!co_await service_->imap().set_trace(id, on)) {
+      co_return fail(Errc::kNotFound, fmt::format("no session {} is logged in", id));
+    }
     co_return std::string();
   }
   for (const RunningAccount& running : service_->accounts()) {

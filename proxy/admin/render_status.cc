@@ -61,11 +61,15 @@ void append_account(const AccountStatus& account, std::int64_t now, std::size_t 
                         messages);
   }
   if (account.pending > 0) {
-    *out += fmt::format("  {} writes wait for upstream, the oldest for {}\n", account.pending,
+    *out += fmt::format("  {} for upstream, the oldest for {}\n",
+                        account.pending == 1 ? std::string("1 write waits")
+                                             : fmt::format("{} writes wait", account.pending),
                         human_age(now - account.oldest_pending));
   }
   if (account.parked > 0) {
-    *out += paint(fmt::format("  {} writes were refused: waystation queue list\n", account.parked),
+    *out += paint(fmt::format("  {} refused: see waystation queue list\n",
+                              account.parked == 1 ? std::string("1 write was")
+                                                  : fmt::format("{} writes were", account.parked)),
                   "31", color);
   }
   using enum TextTable::Align;

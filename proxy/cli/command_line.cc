@@ -102,7 +102,13 @@ int run_command_line(int argc, char** argv, MakeWorker make_worker) {
   CLI11_PARSE(app, argc, argv);
   if (serving->parsed()) return serve(config, std::move(make_worker));
   if (demo->parsed()) return run_demo(demo_options, std::move(make_worker));
-  if (checking->parsed()) return check_config(config, reference);
+  if (checking->parsed()) {
+    if (config.empty() && !reference) {
+      std::fputs("which config file? waystation check-config FILE\n", stderr);
+      return 2;
+    }
+    return check_config(config, reference);
+  }
   if (data_dir.empty()) {
     const std::optional<std::string> named = data_dir_of(config);
     if (!named) return 2;

@@ -38,14 +38,17 @@ int show_status(const std::string& data_dir, bool json, bool watch) {
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   do {
     const Result<std::string> text = ask_control(data_dir, {"status"});
-    if (!text) return report(text.error());
-    if (json) {
+    // Who watches on a terminal sees the program stop and come back.
+    const bool stay = watch && terminal && !json;
+    if (!text && !stay) return report(text.error());
+    if (stay) std::fputs("\x1b[H\x1b[J", stdout);
+    if (!text) {
+      std::printf("%s\n", text.error().text().c_str());
+    } else if (json) {
       std::printf("%s\n", text->c_str());
     } else {
       const Result<StatusReport> status = status_from_json(*text);
       if (!status) return report(status.error());
-      // Home, draw, clear what is left below: no flicker.
-      if (watch && terminal) std::fputs("\x1b[H\x1b[J", stdout);
       std::fputs(render_status(*status, terminal_columns(), terminal).c_str(), stdout);
     }
     std::fflush(stdout);

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <span>
 
 #include "base/log.h"
 #include "base/task_group.h"
@@ -11,6 +12,18 @@
 
 namespace proxy {
 namespace {
+
+void log_mistakes(const config::Mistakes& mistakes, const std::string& path) {
+  for (const config::Mistake& mistake : mistakes) {
+    std::string line = config::describe(std::span(&mistake, 1), path);
+    line.pop_back();  // its line end
+    if (mistake.severity == config::Mistake::Severity::kError) {
+      Log().error("{}", line);
+    } else {
+      Log().warning("{}", line);
+    }
+  }
+}
 
 // What runs between the first log line and the last.
 class Serving {
@@ -67,17 +80,22 @@ class Serving {
   }
 
   Task<void> reload() {
-    const auto loaded = config::load(path_);
+    const auto load = [&path = path_] { return config::load(path); };
+    const auto loaded = co_await run_blocking(static_cast<Executor*>(pool_->loop(0)), load);
     if (!loaded) {
-      Log().error("the config is not reloaded:\n{}", config::describe(loaded.error(), path_));
+      log_mistakes(loaded.error(), path_);
+      Log().error("the config is not reloaded: nothing has changed");
       co_return;
     }
+    log_mistakes(loaded->warnings, path_);
     const Result<std::vector<std::string>> restart = co_await service_.reload(loaded->config);
     if (!restart) {
-      Log().error("the config is not reloaded: {}", restart.error().text());
+      Log().error("the config is not reloaded, nothing has changed: {}", restart.error().text());
       co_return;
     }
-    for (const std::string& line : *restart) Log().warning("{}", line);
+    for (const std::string& key : *restart) {
+      Log().warning("{} has changed: this takes effect after a restart", key);
+    }
     Log().info("config and certificates reloaded");
   }
 
@@ -102,6 +120,7 @@ int serve(const std::string& config_path, MakeWorker make_worker) {
   std::fputs(config::describe(loaded->warnings, config_path).c_str(), stderr);
   init_log(loaded->config.log.level, loaded->config.log.format);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error to report
   Result<std::unique_ptr<net::LoopPool>> pool = net::LoopPool::create(loaded->config.threads);
   if (!pool) {
     Log().error("{}", pool.error().text());

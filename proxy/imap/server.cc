@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/on_executor.h"
 #include "base/task_group.h"
@@ -120,17 +121,20 @@ class ImapServer::Impl {
     return ports;
   }
 
-  Result<> reload_certificates() {
-    std::vector<std::optional<net::ServerTls>> fresh;
-    for (const std::unique_ptr<Door>& door : doors_) {
-      std::optional<net::ServerTls> tls;
-      if (door->settings.tls != config::Tls::kNone) {
-        TRY(tls, load_tls(door->settings));
+  Task<Result<>> reload_certificates(std::vector<config::Listener> listeners) {
+    CHECK(listeners.size() == doors_.size());
+    using Certificates = std::vector<std::optional<net::ServerTls>>;
+    const auto load = [&listeners]() -> Result<Certificates> {
+      Certificates fresh(listeners.size());
+      for (std::size_t i = 0; i < listeners.size(); ++i) {
+        if (listeners[i].tls == config::Tls::kNone) continue;
+        TRY(fresh[i], load_tls(listeners[i]));
       }
-      fresh.push_back(std::move(tls));
-    }
+      return fresh;
+    };
+    CO_TRY(Certificates fresh, co_await run_blocking(static_cast<Executor*>(pool_->loop(0)), load));
     for (std::size_t i = 0; i < doors_.size(); ++i) doors_[i]->tls = std::move(fresh[i]);
-    return {};
+    co_return Result<>();
   }
 
   void set_users(std::shared_ptr<const Users> users) { users_ = std::move(users); }
@@ -174,17 +178,24 @@ class ImapServer::Impl {
     co_return all;
   }
 
-  void set_trace(std::uint64_t session, bool on) {
+  Task<bool> set_trace(std::uint64_t session, bool on) {
     if (session == 0) trace_all_ = on;
+    bool found = session == 0;
     for (const std::unique_ptr<Part>& part : parts_) {
-      part->loop->post([part = part.get(), session, on] {
-        for (auto& [id, live] : part->live) {
-          if ((session == 0 || session == id) && live.session != nullptr) {
-            live.session->set_trace(on);
+      std::move_only_function<Task<bool>()> set = [part = part.get(), session, on] {
+        return [](Part* here, std::uint64_t wanted, bool trace) -> Task<bool> {
+          bool any = false;
+          for (auto& [id, live] : here->live) {
+            if ((wanted != 0 && wanted != id) || live.session == nullptr) continue;
+            live.session->set_trace(trace);
+            any = true;
           }
-        }
-      });
+          co_return any;
+        }(part, session, on);
+      };
+      if (co_await run_on<bool>(part->loop, pool_->loop(0), std::move(set))) found = true;
     }
+    co_return found;
   }
 
  private:
@@ -311,12 +322,16 @@ Result<> ImapServer::start(std::vector<config::Listener> listeners) {
   return impl_->start(std::move(listeners));
 }
 std::vector<std::uint16_t> ImapServer::ports() const { return impl_->ports(); }
-Result<> ImapServer::reload_certificates() { return impl_->reload_certificates(); }
+Task<Result<>> ImapServer::reload_certificates(std::vector<config::Listener> listeners) {
+  return impl_->reload_certificates(std::move(listeners));
+}
 void ImapServer::set_users(std::shared_ptr<const Users> users) {
   impl_->set_users(std::move(users));
 }
 Task<void> ImapServer::stop() { return impl_->stop(); }
 Task<std::vector<SessionInfo>> ImapServer::sessions() { return impl_->sessions(); }
-void ImapServer::set_trace(std::uint64_t session, bool on) { impl_->set_trace(session, on); }
+Task<bool> ImapServer::set_trace(std::uint64_t session, bool on) {
+  return impl_->set_trace(session, on);
+}
 
 }  // namespace proxy

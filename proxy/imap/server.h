@@ -37,8 +37,9 @@ class ImapServer {
   Result<> start(std::vector<config::Listener> listeners);
   /// The ports in the order of the listeners: for port 0, the one given.
   std::vector<std::uint16_t> ports() const;
-  /// Reads the certificates again: new connections get the new ones. Errors leave the old ones.
-  Result<> reload_certificates();
+  /// Reads the certificates that `listeners`, the same ones as at the start, name now: new
+  /// connections get them. Errors leave the old ones.
+  Task<Result<>> reload_certificates(std::vector<config::Listener> listeners);
   /// New logins see `users`; sessions that run keep what they have.
   void set_users(std::shared_ptr<const Users> users);
   /// Says BYE to everybody, waits until the sessions have ended (at most some seconds).
@@ -46,7 +47,8 @@ class ImapServer {
 
   Task<std::vector<SessionInfo>> sessions();
   /// Logs the protocol of one session (0: of all from now on), without secrets and contents.
-  void set_trace(std::uint64_t session, bool on);
+  /// Returns whether there is such a session.
+  Task<bool> set_trace(std::uint64_t session, bool on);
 
  private:
   class Impl;

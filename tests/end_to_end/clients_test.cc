@@ -1,5 +1,4 @@
 // Real mail clients before Waystation, and before the server itself, which checks the scripts.
-// imapflow needs packages from npm and is run by hand: see docs/clients.md.
 #include "tests/end_to_end/proxy_fixture.h"
 
 namespace support {
@@ -17,10 +16,12 @@ constexpr Case kCases[] = {
     {"MbsyncOnDovecot", "mbsync", ServerKind::kDovecot},
     {"OfflineimapOnDovecot", "offlineimap", ServerKind::kDovecot},
     {"NeomuttOnDovecot", "neomutt", ServerKind::kDovecot},
+    {"ImapflowOnDovecot", "imapflow", ServerKind::kDovecot},
     {"CurlOnCyrus", "curl", ServerKind::kCyrus},
     {"MbsyncOnCyrus", "mbsync", ServerKind::kCyrus},
     {"OfflineimapOnCyrus", "offlineimap", ServerKind::kCyrus},
     {"NeomuttOnCyrus", "neomutt", ServerKind::kCyrus},
+    {"ImapflowOnCyrus", "imapflow", ServerKind::kCyrus},
 };
 
 class ClientsTest : public ProxyFixture, public testing::WithParamInterface<Case> {

@@ -32,20 +32,6 @@ TEST_F(UpstreamTroubleTest, TlsWithAnAuthorityOfItsOwn) {
   }
 }
 
-TEST_F(UpstreamTroubleTest, AnUnknownAuthorityIsRefused) {
-  ASSERT_NO_FATAL_FAILURE(start_server(ServerKind::kDovecot, {.tls = true}));
-  link_->set_server_port(server_->tls_port());
-  WaystationOptions secured = options();
-  secured.upstream_tls = "implicit";
-  ASSERT_NO_FATAL_FAILURE(start_proxy(secured));
-  EXPECT_TRUE(eventually([&] {
-    const auto status = proxy_->status();
-    return status && status->state != "online" &&
-           status->last_error.find("certificate") != std::string::npos;
-  })) << proxy_->log();
-  EXPECT_EQ(server_->log().find("wonderland"), std::string::npos);
-}
-
 TEST_F(UpstreamTroubleTest, AWrongPasswordIsReportedAndTheCacheServed) {
   ASSERT_NO_FATAL_FAILURE(start_synced(ServerKind::kDovecot));
   EXPECT_TRUE(proxy_->stop().success());
@@ -202,14 +188,6 @@ TEST_F(UpstreamTroubleTest, LocalTlsAndStarttls) {
     }
     EXPECT_TRUE((*client)->command("LOGIN me \"local secret\"")->ok());
   }
-}
-
-TEST_F(UpstreamTroubleTest, TheSameDataDirectoryTwiceIsRefused) {
-  ASSERT_NO_FATAL_FAILURE(start_synced(ServerKind::kDovecot));
-  const auto second = proxy_->command({"serve"});
-  ASSERT_TRUE(second) << second.error().text();
-  EXPECT_FALSE(second->status.success());
-  EXPECT_TRUE(proxy_->running());
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ Result<std::unique_ptr<RealServer>> RealServer::start(ServerKind kind, ServerOpt
       break;
   }
   if (server->options_.tls) {
-    TRY_VOID(make_certificate(server->path()));
+    TRY_VOID(make_certificate(server->path(), "server", server->options_.certificate));
   }
   Result<> launched;
   for (int attempt = 0; attempt < 3; ++attempt) {  // the ports may be taken meanwhile

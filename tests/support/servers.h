@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tests/support/certificate.h"
 #include "tests/support/process.h"
 #include "tests/support/raw_imap.h"
 #include "tests/support/temp_dir.h"
@@ -27,6 +28,7 @@ std::string name_of(ServerKind kind);
 
 struct ServerOptions {
   bool tls = false;                       // Dovecot: implicit TLS on tls_port(), STARTTLS on port()
+  CertificateOptions certificate = {};    // what its certificate says, with tls
   bool inbox_prefix = false;              // Dovecot: all mailboxes below "INBOX.", separator "."
   std::uint64_t quota_kib = 0;            // Dovecot: this much storage; 0: no quota
   std::vector<std::string> without = {};  // Dovecot: capabilities to leave out ("QRESYNC", "MOVE")

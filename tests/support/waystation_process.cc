@@ -52,28 +52,33 @@ Result<> WaystationProcess::write_config() const {
     listener += ", \"certificate\": " + quoted(made.certificate.string()) +
                 ", \"private_key\": " + quoted(made.private_key.string());
   }
-  std::string upstream =
-      R"("host": "localhost", "port": )" + std::to_string(options_.upstream_port) +
-      ", \"tls\": \"" + options_.upstream_tls + "\", \"user\": " + quoted(options_.upstream_user) +
-      ", \"password\": {\"file\": " + quoted((dir_ / "upstream.password").string()) + "}";
-  if (!options_.upstream_ca_file.empty()) {
-    upstream += ", \"ca_file\": " + quoted(options_.upstream_ca_file.string());
+  std::string account;
+  if (!options_.local) {
+    account = R"("upstream": {"host": "localhost", "port": )" +
+              std::to_string(options_.upstream_port) + R"(, "tls": ")" + options_.upstream_tls +
+              R"(", "user": )" + quoted(options_.upstream_user) + R"(, "password": {"file": )" +
+              quoted((dir_ / "upstream.password").string()) + "}";
+    if (!options_.upstream_ca_file.empty()) {
+      account += ", \"ca_file\": " + quoted(options_.upstream_ca_file.string());
+    }
+    if (!options_.compress) account += ", \"compress\": false";
+    if (!options_.extra_upstream.empty()) account += ", " + options_.extra_upstream;
+    account += "}, ";
   }
-  if (!options_.compress) upstream += ", \"compress\": false";
-  const std::string account_extra =
-      options_.extra_account.empty() ? "" : ", " + options_.extra_account;
+  account += "\"prefetch\": " + quoted(options_.prefetch);
+  if (!options_.extra_account.empty()) account += ", " + options_.extra_account;
   const std::string extra = options_.extra_config.empty() ? "" : ", " + options_.extra_config;
 
   std::ofstream config(config_file(), std::ios::binary);
   // The shortest waits that the config allows: tests should not wait for minutes.
   config
       << "{\n  \"data_dir\": " << quoted(data_dir().string()) << ",\n  \"listeners\": [" << listener
-      << "}],\n  \"accounts\": {\"work\": {\"upstream\": {" << upstream
-      << "}, \"prefetch\": " << quoted(options_.prefetch) << account_extra
+      << "}],\n  \"accounts\": {\"work\": {" << account
       << "}},\n  \"users\": {\"me\": {\"password\": {\"file\": "
       << quoted((dir_ / "local.password").string()) << "}, \"accounts\": [\"work\"]}},\n"
       << R"(  "sync": {"poll_interval": "10s", "reconnect_min": "100ms", "reconnect_max": "1s"},)"
-      << "\n  \"log\": {\"level\": " << quoted(options_.log_level) << "}" << extra << "\n}\n";
+      << "\n  \"log\": {\"level\": " << quoted(options_.log_level)
+      << ", \"format\": " << quoted(options_.log_format) << "}" << extra << "\n}\n";
   for (const auto& [name, secret] : {std::pair("upstream.password", options_.upstream_password),
                                      std::pair("local.password", password())}) {
     std::ofstream(dir_ / name) << secret << "\n";
@@ -92,7 +97,7 @@ Result<std::unique_ptr<WaystationProcess>> WaystationProcess::start(WaystationOp
     TRY_VOID(started->write_config());
     running = started->start_again();
     if (running) return started;
-    if (started->log().find("in use") == std::string::npos) break;
+    if (started->log().find("listens there already") == std::string::npos) break;
   }
   return fail(std::move(running).error());
 }

@@ -17,6 +17,7 @@ namespace support {
 
 struct WaystationOptions {
   std::filesystem::path program = {};  // the executable under test
+  bool local = false;                  // the account has no upstream
   std::uint16_t upstream_port = 0;     // on this machine: a server's, or a link's in front of it
   std::string upstream_user = {};
   std::string upstream_password = {};
@@ -25,9 +26,11 @@ struct WaystationOptions {
   bool compress = true;
   std::string prefetch = "all";
   std::string log_level = "debug";
+  std::string log_format = "text";
   std::string local_tls = "none";           // with a certificate of its own; see ca_file()
-  std::string extra_account = {};           // JSON members to add: "\"cache_limit\": \"1MB\""
-  std::string extra_config = {};            // the same, at the top
+  std::string extra_upstream = {};          // JSON members to add: "\"compress\": false"
+  std::string extra_account = {};           // the same, one level above
+  std::string extra_config = {};            // and at the top
   std::vector<std::string> run_under = {};  // a command in front of the program: {"prlimit", ...}
 };
 
@@ -68,6 +71,7 @@ class WaystationProcess {
   std::filesystem::path data_dir() const { return dir_ / "data"; }
   pid_t pid() const { return process_ ? process_->pid() : -1; }
   bool running() { return process_ && process_->running(); }
+  void send_signal(int signal) const { process_->send_signal(signal); }
   std::string log() const;
   /// Resident memory. Errors: kNotFound when it does not run.
   Result<std::uint64_t> memory_bytes() const;

@@ -1,8 +1,9 @@
 // imapflow: node check_imapflow.mjs HOST PORT USER PASSWORD
-// Needs the package: npm install --prefix build/clients imapflow, and NODE_PATH or cwd that finds it.
+// IMAPFLOW_DIR is where fetch_imapflow.sh put the package.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const require = createRequire(path.join(process.env.IMAPFLOW_DIR ?? process.cwd(), 'x.js'));
 const { ImapFlow } = require('imapflow');
@@ -26,6 +27,11 @@ const connect = async () => {
   const client = new ImapFlow({ host, port: Number(port), secure: false, auth: { user, pass }, logger: false, maxIdleTime: 60000 });
   await client.connect();
   return client;
+};
+
+const eventually = async (holds) => {
+  for (const end = Date.now() + 60000; Date.now() < end; await pause(50)) if (holds()) return true;
+  return holds();
 };
 
 const client = await connect();
@@ -60,17 +66,19 @@ try {
   step('delete', (await client.messageDelete('1')) && client.mailbox.exists === 3, client.mailbox.exists);
   const appended = await client.append(box, message('flow appended'), ['\\Seen']);
   step('append: APPENDUID', appended.uid > 0, appended);
-  const news = new Promise((resolve) => {
-    client.on('exists', (event) => event.count > event.prevCount && resolve(true));
-    setTimeout(() => resolve(false), 20000);
-  });
-  client.idle();
   const second = await connect();
-  setTimeout(() => second.append(box, message('flow idle news')), 500);
-  step('idle: EXISTS by itself', await news);
+  const idle = client.idle();
+  await eventually(() => client.idling);
+  step('idle: begins', client.idling);
+  let news = false;
+  client.on('exists', (event) => { news ||= event.count > event.prevCount; });
+  await second.append(box, message('flow idle news'));
+  step('idle: EXISTS by itself', await eventually(() => news));
   await second.logout();
+  // Any other command ends the IDLE.
   const status = await client.status(other, { messages: true, unseen: true });
   step('status', status.messages === 2, status);
+  await idle;
 } finally {
   lock.release();
 }

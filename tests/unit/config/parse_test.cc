@@ -9,6 +9,7 @@
 namespace config {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -433,6 +434,45 @@ TEST(ParseTest, CommentsAndAByteOrderMarkAreSkipped) {
 TEST(ReferenceTest, TheFileInDocsIsCurrent) {
   EXPECT_EQ(read_file("/docs/config.md"), reference_markdown())
       << "run: waystation check-config --reference > docs/config.md";
+}
+
+TEST(NeedsRestartTest, NamesWhatARunningProgramCannotFollow) {
+  const Config running = parsed(config_with(""));
+  EXPECT_THAT(needs_restart(running, running), IsEmpty());
+  const auto keys = [&running](auto change) {
+    Config wanted = running;
+    change(&wanted);
+    return needs_restart(running, wanted);
+  };
+  EXPECT_THAT(keys([](Config* config) { config->data_dir = "/e"; }), ElementsAre("data_dir"));
+  EXPECT_THAT(keys([](Config* config) { config->listeners[0].port = 5; }),
+              ElementsAre("listeners"));
+  EXPECT_THAT(keys([](Config* config) { config->listeners.emplace_back(); }),
+              ElementsAre("listeners"));
+  EXPECT_THAT(keys([](Config* config) {
+                config->accounts["home"];
+                config->accounts["work"].upstream->host = "imap.example.net";
+                config->limits.max_connections = 7;
+              }),
+              ElementsAre("accounts.home", "accounts.work", "limits"));
+  EXPECT_THAT(keys([](Config* config) { config->accounts.clear(); }), ElementsAre("accounts.work"));
+  EXPECT_THAT(keys([](Config* config) {
+                config->log.format = LogFormat::kJson;
+                config->memory.block_cache_bytes *= 2;
+                config->threads = 3;
+              }),
+              ElementsAre("log.format", "memory", "threads"));
+}
+
+TEST(NeedsRestartTest, NothingForWhatItCanFollow) {
+  const Config running = parsed(config_with(""));
+  Config wanted = running;
+  wanted.listeners[0].certificate = "/new.crt";
+  wanted.listeners[0].private_key = "/new.key";
+  wanted.accounts["work"].trace = true;
+  wanted.log.level = LogLevel::kDebug;
+  wanted.users["you"].accounts = {"work"};
+  EXPECT_THAT(needs_restart(running, wanted), IsEmpty());
 }
 
 TEST(LoopbackTest, OnlyThisMachineCounts) {
