@@ -107,6 +107,7 @@ class Syncing {
     state_.messages = selected_.exists;
     state_.highest_modseq = 0;
     CO_TRY_VOID(co_await store_state());
+    if (options_.on_selectable) options_.on_selectable();
     CO_TRY_VOID(
         co_await fetch_facts(client_, account_, mailbox_->id(), uids, {.date_and_size = true}));
     state_.flags_known = true;

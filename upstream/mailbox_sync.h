@@ -32,7 +32,8 @@ using Brake =
 struct MailboxSyncOptions {
   Tier* tier = nullptr;
   Brake brake;
-  bool sweep_flags = false;  // plain tier: look at all flags, not only for new messages
+  bool sweep_flags = false;             // plain tier: look at all flags, not only for new messages
+  std::function<void()> on_selectable;  // called when the UIDs are known for the first time
   Log log;
 };
 

@@ -400,6 +400,7 @@ class Worker::Impl {
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
+    options.on_selectable = [this] { changed_.notify(); };
     options.brake = [this](cache::MailboxId id, std::uint64_t gone, std::uint64_t known) {
       return brakes_.allow(id, gone, known);
     };
