@@ -298,7 +298,7 @@ TEST(ServerTest, GarbageHarmsNobody) {
   for (char& c : noise) c = static_cast<char>(random());
   const std::string cases[] = {
       "GET / HTTP/1.1\r\nHost: x\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
-      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
       "EHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
       std::string(1000, '\n'),
       std::string(1000, '\0'),
