@@ -369,6 +369,11 @@ class Account {
   void strip_flags(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
   void strip_expunges(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
   void sources_gone(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
+  std::optional<std::pair<MailboxId, imap::Uid>> origin_of(MailboxId mailbox, imap::Uid uid,
+                                                           const imap::SequenceSet& going) const;
+  bool is_seen(MailboxId mailbox, imap::Uid uid) const;
+  void reroute(Change* change, MailboxId from, MailboxId to,
+               std::vector<std::pair<imap::Uid, imap::Uid>> uids);
   void upload_orphans(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
   void forget_rows(Change* change, MailboxId mailbox, const imap::SequenceSet& uids);
 

@@ -84,8 +84,9 @@ void Account::strip_expunges(Change* change, MailboxId mailbox, const imap::Sequ
 }
 
 // Rows of `mailbox` are going that copies in the journal name as their source. A copy that was sent
-// already is left to the search that follows a cut. Of the others the message is uploaded from the
-// cache if its body is here; if not there is nothing left to make a copy of, and the row goes.
+// already is left to the search that follows a cut. Of the others, what was to be copied into
+// `mailbox` itself is copied from where it comes from. Else the message is uploaded from the cache
+// if its body is here; if not there is nothing left to make a copy of, and the row goes.
 void Account::sources_gone(Change* change, MailboxId mailbox, const imap::SequenceSet& uids) {
   const JournalIndex::Seqs seqs = journal_index_.copies_from(mailbox);
   for (const JournalSeq seq : seqs) {
@@ -94,14 +95,18 @@ void Account::sources_gone(Change* change, MailboxId mailbox, const imap::Sequen
     const JournalCopy& copy = std::get<JournalCopy>(found->second.op);
     std::vector<std::pair<imap::Uid, imap::Uid>> left;
     imap::SequenceSet orphans;
+    std::map<MailboxId, std::vector<std::pair<imap::Uid, imap::Uid>>> rerouted;
     for (const auto& pair : copy.uids) {
-      if (uids.contains(pair.first)) {
-        orphans.add(pair.second);
-      } else {
+      if (!uids.contains(pair.first)) {
         left.push_back(pair);
+      } else if (const auto origin = origin_of(mailbox, pair.first, uids);
+                 origin && is_seen(copy.to, pair.second)) {
+        rerouted[origin->first].emplace_back(origin->second, pair.second);
+      } else {
+        orphans.add(pair.second);
       }
     }
-    if (orphans.empty()) continue;
+    if (orphans.empty() && rerouted.empty()) continue;
     const MailboxId to = copy.to;
     if (left.empty()) {
       change->remove_entry(seq);
@@ -110,7 +115,46 @@ void Account::sources_gone(Change* change, MailboxId mailbox, const imap::Sequen
         std::get<JournalCopy>(entry->op).uids = std::move(left);
       });
     }
-    upload_orphans(change, to, orphans);
+    for (auto& [from, pairs] : rerouted) reroute(change, from, to, std::move(pairs));
+    if (!orphans.empty()) upload_orphans(change, to, orphans);
+  }
+}
+
+// Where a copy that was not sent takes `uid` from, unless that goes as well.
+std::optional<std::pair<MailboxId, imap::Uid>> Account::origin_of(
+    MailboxId mailbox, imap::Uid uid, const imap::SequenceSet& going) const {
+  const auto creator = journal_index_.creator(mailbox, uid);
+  if (!creator || was_sent(journal_.at(*creator))) return std::nullopt;
+  const auto* copy = std::get_if<JournalCopy>(&journal_.at(*creator).op);
+  if (copy == nullptr) return std::nullopt;
+  for (const auto& [from, to] : copy->uids) {
+    if (to != uid) continue;
+    if (copy->from == mailbox && going.contains(from)) return std::nullopt;
+    return std::pair(copy->from, from);
+  }
+  return std::nullopt;
+}
+
+bool Account::is_seen(MailboxId mailbox, imap::Uid uid) const {
+  const auto found = folders_.find(mailbox);
+  return found != folders_.end() && found->second.box &&
+         std::as_const(*found->second.box).find(uid) != nullptr;
+}
+
+// A new entry: what the journal has on the flags of its messages comes behind it.
+void Account::reroute(Change* change, MailboxId from, MailboxId to,
+                      std::vector<std::pair<imap::Uid, imap::Uid>> uids) {
+  imap::SequenceSet made;
+  std::ranges::sort(uids);
+  for (const auto& pair : uids) made.add(pair.second);
+  strip_flags(change, to, made);
+  change->add_entry(JournalCopy{false, from, to, std::move(uids)});
+  Edit edit(change, folder(to)->box);
+  for (const std::uint32_t uid : made) {
+    const MessageEntry* entry = edit.find(imap::Uid(uid));
+    if (entry->visible == entry->upstream) continue;
+    change->add_entry(JournalFlags{to, imap::SequenceSet::of(uid, uid),
+                                   delta_between(entry->upstream, entry->visible, keywords_)});
   }
 }
 

@@ -257,7 +257,8 @@ TEST_F(DamageTest, OfEveryTableAndBlobFile) {
   for (const fs::path& blob : files("", ".blob")) all.push_back(blob);
   ASSERT_GT(all.size(), 5U);
   for (const fs::path& file : all) {
-    for (const bool gone : {false, true}) {
+    {
+      const bool gone = file == all.front() || file == all.back();
       SCOPED_TRACE(file.filename().string() + (gone ? " gone" : " garbled"));
       fs::remove_all(path_);
       fs::copy(sound, path_, fs::copy_options::recursive);
@@ -315,20 +316,27 @@ TEST_F(DamageTest, OfBothKeepsTheRestOfTheJournalFileAndSaysSo) {
 
 // A copy of the directory at a step is what kill -9 leaves there.
 TEST_F(DamageTest, AKillAtEveryStepLosesNothingThatWasAcknowledged) {
-  std::vector<std::pair<std::string, int>> snapshots;
-  options_.at_step = [this, &snapshots](std::string_view) {
-    snapshots.emplace_back((dir_ / ("kill-" + std::to_string(snapshots.size()))).string(),
-                           acknowledged_.load());
-    copy_all(path_, snapshots.back().first);
+  struct Snapshot {
+    std::string copy;
+    int acknowledged;
+    std::string step;
+  };
+  std::vector<Snapshot> snapshots;
+  options_.at_step = [this, &snapshots](std::string_view step) {
+    snapshots.push_back({(dir_ / ("kill-" + std::to_string(snapshots.size()))).string(),
+                         acknowledged_.load(), std::string(step)});
+    copy_all(path_, snapshots.back().copy);
   };
   fill();
   ASSERT_GT(snapshots.size(), 20U);
-  for (const auto& [copy, acknowledged] : snapshots) {
-    SCOPED_TRACE(copy);
+  for (const auto& [copy, acknowledged, step] : snapshots) {
+    SCOPED_TRACE(copy + " " + step);
     EXPECT_EQ(expect_all(copy, acknowledged), "") << "a kill is no damage";
     // And when the store is lost as well.
-    fs::remove_all(copy + "/store");
-    (void)expect_all(copy, acknowledged);
+    if (step == "kept") {
+      fs::remove_all(copy + "/store");
+      (void)expect_all(copy, acknowledged);
+    }
     fs::remove_all(copy);
     if (HasFailure()) return;
   }

@@ -295,5 +295,20 @@ TEST_F(LocalWritesTest, OldChangesArePrunedWithAFloor) {
   EXPECT_EQ(some->encode(), "10401:10500");
 }
 
+TEST_F(LocalWritesTest, AMessageMovedOnwardsIsNotLostWithTheMailboxInBetween) {
+  ASSERT_TRUE(f.list({"Work", "Old"}).has_value());
+  ASSERT_TRUE(f.merge_range("INBOX", 1, 1).has_value());  // its body is not here
+  ASSERT_TRUE(f.move("INBOX", set_of(1), "Work").has_value());
+  ASSERT_TRUE(f.move("Work", set_of(1), "Old").has_value());
+  ASSERT_TRUE(f.store_flags("Old", set_of(1), add(kSeen)).has_value());
+  ASSERT_TRUE(f.run(f.account().delete_mailbox("Work")).has_value());
+  EXPECT_EQ(f.shown("INBOX"), "2 3 4 5 6");
+  EXPECT_EQ(f.shown("Old"), "1(\\Seen)");
+  EXPECT_EQ(f.journal(), "COPY STORE EXPUNGE DELETE") << "copied before it is expunged";
+  f.check();
+  f.reopen();
+  EXPECT_EQ(f.shown("Old"), "1(\\Seen)");
+}
+
 }  // namespace
 }  // namespace cache

@@ -1,0 +1,97 @@
+#include "cache/journal_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/temp_dir.h"
+
+namespace cache {
+namespace {
+
+std::string contents(const std::string& path) {
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return bytes.str();
+}
+
+class JournalFileTest : public testing::Test {
+ protected:
+  std::string read(JournalFile::Facts* facts) const {
+    std::string seen;
+    const auto result = JournalFile::read(path_, [&seen](const JournalFile::Op& op) -> Result<> {
+      seen += std::string(op.key) + "=" + std::string(op.value) + " ";
+      return {};
+    });
+    EXPECT_TRUE(result.has_value());
+    if (result) *facts = *result;
+    return seen;
+  }
+  std::unique_ptr<JournalFile> create() const {
+    auto made =
+        JournalFile::create(path_, 7,
+                            [](JournalFile* file) {
+                              return file->add({Batch::Kind::kPut, Family::kJournal, "k", "value"});
+                            },
+                            {});
+    EXPECT_TRUE(made.has_value());
+    return std::move(*made);
+  }
+
+  support::TempDir dir_;
+  std::string path_ = (dir_ / "journal").string();
+};
+
+TEST_F(JournalFileTest, TheChecksumIsCastagnolis) { EXPECT_EQ(crc32c("123456789"), 0xe3069283U); }
+
+TEST_F(JournalFileTest, HasTheseBytes) {
+  create();
+  const std::string bytes = contents(path_);
+  using namespace std::string_literals;
+  const std::string body =
+      "\0\0\0\x10\0\0\0\0\0\0\0\x07\x01"s + "\x00\x07\0\0\0\x01k\0\0\0\x05value"s;
+  const std::uint32_t crc = crc32c(body);
+  std::string checksum;
+  for (int shift = 24; shift >= 0; shift -= 8) checksum += static_cast<char>(crc >> shift);
+  EXPECT_EQ(bytes, "waystation journal 1\n\xd7WSJ" + checksum + body);
+}
+
+TEST_F(JournalFileTest, AGroupThatWasCutOffIsNothingAndADamagedMiddleCostsWhatItHit) {
+  std::size_t whole = 0;
+  {
+    const auto file = create();
+    for (std::uint64_t group = 8; group < 11; ++group) {
+      file->begin(group);
+      const std::string key = "g" + std::to_string(group);
+      ASSERT_TRUE(file->add({Batch::Kind::kPut, Family::kMeta, key, "x"}).has_value());
+      if (group == 10) whole = contents(path_).size();
+      ASSERT_TRUE(file->end(true).has_value());
+    }
+  }
+  const std::string all = contents(path_);
+  for (std::size_t cut = whole; cut < all.size(); ++cut) {
+    std::ofstream(path_, std::ios::binary) << all.substr(0, cut);
+    JournalFile::Facts facts;
+    EXPECT_EQ(read(&facts), "k=value g8=x g9=x ");
+    EXPECT_EQ(facts.sequence, 9U);
+    EXPECT_EQ(facts.damaged_bytes, 0U);
+  }
+  std::string damaged = all;
+  damaged[all.find("g8")] = 'X';
+  std::ofstream(path_, std::ios::binary) << damaged;
+  JournalFile::Facts facts;
+  EXPECT_EQ(read(&facts), "k=value g9=x g10=x ");
+  EXPECT_EQ(facts.sequence, 10U);
+  EXPECT_GT(facts.damaged_bytes, 0U);
+}
+
+TEST_F(JournalFileTest, AnotherVersionIsRefused) {
+  std::ofstream(path_) << "waystation journal 2\n";
+  const auto read = JournalFile::read(path_, [](const JournalFile::Op&) { return Result<>(); });
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code(), Errc::kStale);
+}
+
+}  // namespace
+}  // namespace cache
