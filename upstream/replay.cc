@@ -57,7 +57,12 @@ std::vector<cache::MailboxId> Replaying::mailboxes_of(const cache::JournalOp& op
 }
 
 Task<Result<>> Replaying::dispatch(JournalSeq seq) {
-  const JournalEntry entry = account_->journal().at(seq);  // a copy: it may go while we wait
+  // Memory may be ahead of the disk: what is not durable may still be taken back, and its bytes
+  // cannot be read yet.
+  CO_TRY_VOID(co_await account_->settled());
+  const auto found = account_->journal().find(seq);
+  if (found == account_->journal().end()) co_return Result<>();
+  const JournalEntry entry = found->second;  // a copy: it may go while we wait
   const auto visit = [&](const auto& op) { return perform(entry, op); };
   co_return co_await std::visit(visit, entry.op);
 }
