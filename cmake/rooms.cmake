@@ -44,7 +44,7 @@ function(waystation_test name)
                         waystation_warnings)
   target_compile_definitions(${name}_test PRIVATE WAYSTATION_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
-                         PROPERTIES TIMEOUT 120 LABELS ${name})
+                         PROPERTIES TIMEOUT 300 LABELS ${name})
 endfunction()
 
 # waystation_fuzz(NAME libraries...): tests/fuzz/NAME.cc with its seeds in tests/fuzz/corpus/NAME.
