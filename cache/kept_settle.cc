@@ -172,7 +172,7 @@ class Settling {
         imap::UidValidity(std::max(seconds_since_1970(), record_.next_uid_validity));
     record_.next_uid_validity = record->uid_validity.value() + 1;
     record->changes_floor = record->highest_modseq;
-    record->messages = record->unseen = record->deleted = 0;
+    record->messages = record->recent = record->unseen = record->deleted = 0;
     record->size = 0;
     record->summaries = record->bodies = 0;
     for (auto& [uid, entry] : rows_[record->id]) {
@@ -191,6 +191,7 @@ class Settling {
       record->uid_next = std::max(record->uid_next, uid.next());
       if (entry.hidden) continue;
       ++record->messages;
+      record->recent += uid >= record->recent_from ? 1 : 0;
       record->unseen += entry.visible.system.has(imap::SystemFlag::kSeen) ? 0 : 1;
       record->deleted += entry.visible.system.has(imap::SystemFlag::kDeleted) ? 1 : 0;
       record->size += entry.size;
