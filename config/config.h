@@ -66,7 +66,7 @@ struct Upstream {
 /// How hard an account is kept in step.
 struct Sync {
   Duration poll_interval{5 * 60'000};
-  Duration idle_renewal{9 * 60'000};
+  Duration idle_renewal{2 * 60'000};
   Duration flag_sweep_interval{30 * 60'000};
   Duration reconnect_min{1'000};
   Duration reconnect_max{5 * 60'000};

@@ -104,8 +104,8 @@ const Schema<Sync>& sync_schema() {
           .add("poll_interval", &Sync::poll_interval, duration(10s, 24h),
                {.about = "how often the mailboxes that push does not cover are checked"})
           .add("idle_renewal", &Sync::idle_renewal, duration(10s, 29min),
-               {.about = "how long one IDLE lasts (RFC 2177: below 30 minutes; NAT boxes forget "
-                         "earlier)"})
+               {.about = "how long one IDLE lasts (RFC 2177: below 30 minutes); a dead link is "
+                         "noticed when it ends"})
           .add("flag_sweep_interval", &Sync::flag_sweep_interval, duration(1min, 240h),
                {.about = "how often all flags are compared at a server that cannot tell changes"})
           .add("reconnect_min", &Sync::reconnect_min, duration(100ms, 1h),

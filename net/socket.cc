@@ -27,9 +27,9 @@ Result<Descriptor> make_socket(int family) {
 void tune_tcp(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 120);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 30);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
 Result<sockaddr_un> unix_address(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <string>
 
 #include "base/log.h"
@@ -72,8 +73,32 @@ Errc meaning(const Answer& answer) {
 }  // namespace
 
 Error error_of(const Answer& answer, std::string_view what) {
-  return {meaning(answer),
-          fmt::format("{}: {} {}", what, imap::name_of(answer.condition), answer.text.text)};
+  std::string code;
+  for (const Code one : {Code::kThrottled, Code::kLimit, Code::kOverQuota, Code::kUnavailable}) {
+    if (answer.text.has(one)) code = fmt::format("[{}] ", imap::name_of(one));
+  }
+  return {meaning(answer), fmt::format("{}: {} {}{}", what, imap::name_of(answer.condition), code,
+                                       answer.text.text)};
+}
+
+std::optional<std::chrono::milliseconds> throttle_of(const Error& error) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kUntold = std::chrono::minutes(1);
+  constexpr milliseconds kMost = std::chrono::hours(1);
+  const std::string words = lower(error.text());
+  constexpr std::string_view kSuggested = "suggested backoff time: ";
+  if (const std::size_t at = words.find(kSuggested); at != std::string::npos) {
+    std::int64_t told = 0;
+    const char* begin = words.data() + at + kSuggested.size();
+    const auto [end, bad] = std::from_chars(begin, words.data() + words.size(), told);
+    if (bad == std::errc() && told > 0) return std::min(kMost, milliseconds(told));
+    // Larger than any number is larger than an hour.
+    return bad == std::errc::result_out_of_range ? kMost : kUntold;
+  }
+  for (const std::string_view word : {"throttl", "rate limit", "[limit]", "bandwidth"}) {
+    if (words.find(word) != std::string::npos) return kUntold;
+  }
+  return std::nullopt;
 }
 
 Error login_error(const Answer& answer) {

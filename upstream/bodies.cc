@@ -137,7 +137,9 @@ class Fetching {
   void start_command() {
     std::vector<Wanted> batch;
     std::uint64_t bytes = 0;
-    while (!queue_.empty() && batch.size() < kMessagesOfCommand) {
+    constexpr std::size_t kUidBytes = sizeof("4294967295,") - 1;
+    const std::size_t most = std::min(kMessagesOfCommand, client_->profile().set_bytes / kUidBytes);
+    while (!queue_.empty() && batch.size() < most) {
       const Wanted& next = queue_.front();
       const bool alone = is_alone(next);
       if (!batch.empty() && (alone || bytes + next.size > kBytesOfCommand)) break;

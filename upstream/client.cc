@@ -43,6 +43,7 @@ Client::Client(net::Connection connection, Options options)
     : connection_(std::move(connection)),
       options_(std::move(options)),
       framer_(imap::FramerDialect::kResponses, framer_limits(options_.inline_bytes)),
+      profile_(&recognize({})),
       sending_(connection_.loop()),
       greeted_(connection_.loop()),
       continued_(connection_.loop()),
@@ -54,6 +55,11 @@ Client::Client(net::Connection connection, Options options)
 }
 
 Client::~Client() = default;
+
+void Client::set_profile(const Profile* profile) {
+  profile_ = profile;
+  for (const imap::Capability capability : profile->faulty) distrust(capability);
+}
 
 void Client::trace(std::string_view direction, std::string_view text) const {
   if (trace_) options_.log.info("{} {}", direction, text);
@@ -86,17 +92,13 @@ Task<Result<>> Client::read_until_failure() {
     switch (step.status) {
       case imap::Framer::Status::kNeedMore: {
         connection_.consume(step.consumed);
-        const Result<> filled =
-            co_await connection_.fill(std::min(kHeartbeat, options_.response_timeout), stop);
+        const Result<> filled = co_await connection_.fill(patience(), stop);
         if (filled) {
           last_heard_ = steady_clock::now();
           break;
         }
         if (filled.error().code() != Errc::kTimeout) co_return filled;
-        const bool waits = !pending_.empty() && !idling_;
-        if (!waits) break;
-        const auto since = std::max(last_heard_, pending_.front()->sent);
-        if (steady_clock::now() - since > options_.response_timeout) {
+        if (is_overdue()) {
           co_return fail(Errc::kTimeout, fmt::format("the server was silent for {} s",
                                                      options_.response_timeout.count() / 1000));
         }
@@ -124,6 +126,21 @@ Task<Result<>> Client::read_until_failure() {
         break;
     }
   }
+}
+
+bool Client::is_overdue() const {
+  if (pending_.empty() || idling_) return false;
+  const auto since = std::max(last_heard_, pending_.front()->sent);
+  return steady_clock::now() - since >= options_.response_timeout;
+}
+
+// How long to wait before the next look whether the server has gone silent.
+milliseconds Client::patience() const {
+  const milliseconds most = std::min(kHeartbeat, options_.response_timeout);
+  if (pending_.empty() || idling_) return most;
+  const auto until = std::max(last_heard_, pending_.front()->sent) + options_.response_timeout -
+                     steady_clock::now();
+  return std::clamp(std::chrono::ceil<milliseconds>(until), milliseconds(1), most);
 }
 
 Task<Result<>> Client::take_literal() {

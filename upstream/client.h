@@ -24,6 +24,7 @@
 #include "protocol/imap/response_decoder.h"
 #include "protocol/imap/responses.h"
 #include "protocol/sasl/client.h"
+#include "upstream/profiles.h"
 
 namespace upstream {
 
@@ -104,6 +105,9 @@ class Client {
   bool has(imap::Capability capability) const { return capabilities_.has(capability); }
   /// Forgets a capability that turned out to be a lie.
   void distrust(imap::Capability capability) { capabilities_.remove(capability); }
+  /// What the server is known for; what it offers and gets wrong is forgotten at once.
+  const Profile& profile() const { return *profile_; }
+  void set_profile(const Profile* profile);
   void set_utf8(bool on) { decoder_.set_utf8(on); }
   bool is_alive() const { return !failure_.has_value(); }
   std::chrono::steady_clock::time_point last_heard() const { return last_heard_; }
@@ -122,6 +126,8 @@ class Client {
   Task<void> read();
   Task<Result<>> read_until_failure();
   Task<Result<>> take_literal();
+  bool is_overdue() const;
+  std::chrono::milliseconds patience() const;
   void dispatch(imap::Response response);
   void learn(const imap::Response& response);
   Task<Result<Answer>> run_pending(Pending* pending, imap::Command command, Exchange exchange);
@@ -135,6 +141,7 @@ class Client {
   imap::Framer framer_;
   imap::ResponseDecoder decoder_;
   imap::Capabilities capabilities_;
+  const Profile* profile_;
   std::deque<Pending*> pending_;  // in the order in which they were sent
   AsyncMutex sending_;            // a command with literals is not to be cut by another
   Event greeted_;

@@ -75,13 +75,17 @@ Task<Result<Answer>> log_in(Client* client, const config::Upstream* settings, Se
   co_return co_await client->authenticate(std::move(exchange), std::move(stop));
 }
 
-Task<void> identify(Client* client, std::string* server) {
+// `facts`: what the server says of itself, beside its name for people.
+Task<void> identify(Client* client, std::string* server, std::string* facts) {
   imap::IdCommand id;
   id.fields = {{"name", "Waystation"}};
   Exchange exchange;
-  exchange.on_response = [server](imap::Response& response) {
+  exchange.on_response = [server, facts](imap::Response& response) {
     const auto* said = std::get_if<imap::IdResponse>(&response);
     if (said == nullptr) return false;
+    for (const char* field : {"name", "vendor", "version"}) {
+      if (const auto value = said->find(field)) *facts += *value + " ";
+    }
     if (const auto name = said->find("name")) {
       *server = *name;
       if (const auto version = said->find("version")) *server += " " + *version;
@@ -130,14 +134,19 @@ Task<Result<>> prepare(Client* client, const ConnectRequest* request, Secret sec
     if (!answer.ok()) co_return fail(login_error(answer));
     if (client->capabilities() == before) CO_TRY_VOID(co_await ask_capabilities(client));
   }
+  ServerFacts facts{settings.host, greeting.text.text, {}, &client->capabilities()};
+  client->set_profile(&recognize(facts));
   // ID and ENABLE go out together.
   TaskGroup together(client->connection().loop());
-  if (client->has(Capability::kId)) together.spawn(identify(client, &connected->server));
+  if (client->has(Capability::kId)) {
+    together.spawn(identify(client, &connected->server, &facts.id));
+  }
   if (client->has(Capability::kEnable) && client->has(Capability::kCondstore)) {
     const bool qresync = request->qresync && client->has(Capability::kQresync);
     together.spawn(enable(client, qresync, &connected->qresync));
   }
   co_await together.close();
+  client->set_profile(&recognize(facts));
   if (request->compress && settings.compress && client->has(Capability::kCompressDeflate)) {
     CO_TRY(const Answer answer, co_await client->compress(stop));
     if (!answer.ok()) request->log.info("no compression: {}", answer.text.text);

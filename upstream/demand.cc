@@ -213,7 +213,8 @@ Task<Result<>> Demand::search(Client* client, cache::MailboxRef mailbox, Request
     }
   }
   std::vector<std::uint32_t> found;
-  for (imap::SequenceSet& part : split(upstream_uids(*mailbox, request->uids), 100'000)) {
+  for (imap::SequenceSet& part :
+       split(upstream_uids(*mailbox, request->uids), 100'000, client->profile().set_bytes)) {
     imap::SearchCommand command;
     command.uid = true;
     if (imap::needs_charset(request->key)) command.charset = "UTF-8";

@@ -129,7 +129,15 @@ Task<Result<Connected>> Lines::open(Line* line) {
   co_return connected;
 }
 
-void Lines::opened(Client* client) { clients_.insert(client); }
+void Lines::opened(Client* client) {
+  clients_.insert(client);
+  // Noticed now, not when it is next needed; and what cut one may have cut the others, which would
+  // not know before their next renewal.
+  client->set_end_listener([this] {
+    wake_all();
+    if (on_end_) on_end_();
+  });
+}
 
 void Lines::closing(Client* client) {
   bytes_in_ += client->connection().received_bytes();

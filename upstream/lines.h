@@ -102,6 +102,8 @@ class Lines {
   const std::vector<Line*>& watch() const { return watch_; }
   bool has_one() const { return lines_.size() == 1; }
 
+  /// Called when a connection has failed.
+  void set_end_listener(std::function<void()> listener) { on_end_ = std::move(listener); }
   /// From now on no connection is opened, those under way are given up, and all others end.
   void stop();
   /// IDLE ends everywhere: those that listen find out whether their connections are dead.
@@ -136,6 +138,7 @@ class Lines {
   std::vector<Line*> watch_;
 
   std::set<Client*> clients_;
+  std::function<void()> on_end_;
   std::deque<Clock::time_point> attempts_;
   Clock::time_point refused_until_;
   std::string refusal_;

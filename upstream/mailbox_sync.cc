@@ -234,7 +234,13 @@ class Syncing {
     return known_of_all().intersected(uids);
   }
   Task<Result<>> remove_missing(imap::SequenceSet uids) {
-    co_return co_await remove(known_of_all().minus(uids));
+    imap::SequenceSet gone = known_of_all().minus(uids);
+    // Of a mailbox that shows its newest messages only, older ones are hidden, and not gone.
+    const std::uint32_t shown = client_->profile().shown_messages;
+    if (shown != 0 && selected_.exists >= shown && !uids.empty()) {
+      gone = gone.intersected(imap::SequenceSet::of(uids.ranges().front().first, UINT32_MAX));
+    }
+    co_return co_await remove(std::move(gone));
   }
   Task<Result<>> remove(imap::SequenceSet gone) {
     if (gone.empty()) co_return Result<>();

@@ -12,7 +12,6 @@ using imap::Capability;
 
 constexpr std::size_t kFactsWindow = 2'000;  // messages of one FETCH for flags
 constexpr std::size_t kSummaryWindow = 200;  // messages of one FETCH for envelopes
-constexpr std::size_t kMaxRanges = 500;      // of one set: well below any server's line limit
 constexpr std::size_t kWindowsUnderWay = 4;
 
 std::vector<imap::FetchItem> facts_items(const Client& client, const Facts& facts) {
@@ -114,13 +113,16 @@ Task<Result<imap::SequenceSet>> all_uids(Client* client) {
   co_return uids;
 }
 
-std::vector<imap::SequenceSet> split(const imap::SequenceSet& set, std::size_t max_messages) {
+std::vector<imap::SequenceSet> split(const imap::SequenceSet& set, std::size_t max_messages,
+                                     std::size_t max_bytes) {
+  constexpr std::size_t kRangeBytes = sizeof("4294967295:4294967295,") - 1;
+  const std::size_t max_ranges = std::max<std::size_t>(1, max_bytes / kRangeBytes);
   std::vector<imap::SequenceSet> parts;
   imap::SequenceSet part;
   std::uint64_t count = 0;
   for (imap::SequenceSet::Range range : set.ranges()) {
     for (;;) {
-      if (count == max_messages || part.ranges().size() == kMaxRanges) {
+      if (count == max_messages || part.ranges().size() == max_ranges) {
         parts.push_back(std::exchange(part, {}));
         count = 0;
       }
@@ -153,7 +155,7 @@ Task<Result<std::size_t>> fetch_facts(Client* client, cache::Account* account,
   if (uids.has_star() || facts.changed_since) {
     co_await fetch_window(client, account, mailbox, command(std::move(uids)), &count, &result);
   } else {
-    std::vector<imap::SequenceSet> windows = split(uids, kFactsWindow);
+    std::vector<imap::SequenceSet> windows = split(uids, kFactsWindow, client->profile().set_bytes);
     std::ranges::reverse(windows);  // newest first
     for (std::size_t at = 0; at < windows.size() && result; at += kWindowsUnderWay) {
       TaskGroup together(client->connection().loop());
@@ -190,7 +192,8 @@ Task<Result<>> fetch_summaries(Client* client, cache::Account* account, cache::M
   header.peek = true;
   const imap::Section header_section = header.section;
   items.push_back(std::move(header));
-  std::vector<imap::SequenceSet> windows = split(upstream_uids(*mailbox, our_uids), kSummaryWindow);
+  std::vector<imap::SequenceSet> windows =
+      split(upstream_uids(*mailbox, our_uids), kSummaryWindow, client->profile().set_bytes);
   std::ranges::reverse(windows);
   for (imap::SequenceSet& window : windows) {
     std::vector<cache::UpstreamMessage> messages;

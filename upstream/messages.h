@@ -41,6 +41,7 @@ Task<Result<>> fetch_summaries(Client* client, cache::Account* account, cache::M
 imap::SequenceSet upstream_uids(const cache::Mailbox& mailbox, const imap::SequenceSet& ours);
 
 /// Splits a set so that no command gets longer than servers take (RFC 7162 4: 8,192 octets).
-std::vector<imap::SequenceSet> split(const imap::SequenceSet& set, std::size_t max_messages);
+std::vector<imap::SequenceSet> split(const imap::SequenceSet& set, std::size_t max_messages,
+                                     std::size_t max_bytes = Profile().set_bytes);
 
 }  // namespace upstream

@@ -89,8 +89,11 @@ Task<Result<>> Replaying::refused(std::vector<JournalSeq> entries, Error error) 
   }
   const bool full = error.code() == Errc::kLimit;  // over quota: somebody will make room
   if ((is_passing(error) || full) && attempts < kMaxAttempts) {
-    const std::int64_t delay =
+    std::int64_t delay =
         std::min<std::int64_t>(kMaxDelaySeconds, std::int64_t{5} << std::min(attempts, 12U));
+    if (const auto throttle = throttle_of(error)) {
+      delay = std::max<std::int64_t>(delay, throttle->count() / 1000);
+    }
     options_.log.warning("a write is retried in {} s: {}", delay, error.text());
     const std::int64_t when = now_seconds() + delay;
     note_next_try(when);

@@ -96,7 +96,9 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
   }
   if (appended.refusal) co_return co_await refused({entry.seq}, *appended.refusal);
   cache::ReplayedUids created;
-  if (appended.code && !appended.code->uids.empty()) {
+  if (appended.code && !appended.code->uids.empty() &&
+      is_plausible(note_of(entry.seq), appended.code->uid_validity,
+                   imap::Uid(*appended.code->uids.begin()))) {
     created.uid_validity = appended.code->uid_validity;
     created.uids.emplace_back(op.uid, imap::Uid(*appended.code->uids.begin()));
     co_return co_await done({entry.seq}, std::move(created));

@@ -76,24 +76,25 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
       co_return co_await (untouched ? refused({entry.seq}, sent.error())
                                     : unfinished(std::move(entry), sent.error()));
     }
+    const cache::InFlight note = note_of(entry.seq);
     for (const imap::CopyUidCode& code : transferred.codes) {
       const auto pairs = code.pairs();
-      if (!pairs) {
+      // All of it is believed, or nothing.
+      const bool believed = pairs && std::ranges::all_of(*pairs, [&](const auto& pair) {
+                              return into_of.contains(pair.first) &&
+                                     is_plausible(note, code.uid_validity, pair.second);
+                            });
+      if (!believed) {
         transferred.told_all = false;
         continue;
       }
       created.uid_validity = code.uid_validity;
       for (const auto& [theirs, there] : *pairs) {
-        const auto into = into_of.find(theirs);
-        if (into == into_of.end()) continue;
-        created.uids.emplace_back(into->second, there);
-        into_of.erase(into);
+        created.uids.emplace_back(into_of.at(theirs), there);
+        into_of.erase(theirs);
       }
     }
-    if (transferred.told_all) {
-      // Gone upstream before they could be copied.
-      for (const auto& [theirs, into] : into_of) without_source.push_back(into);
-    } else {
+    if (!into_of.empty()) {
       std::vector<Sought> sought;
       for (const auto& [theirs, into] : into_of) {
         const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
@@ -102,10 +103,17 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
         if (digest) sought.push_back({into, *digest});
       }
       Result<cache::ReplayedUids> found =
-          co_await find_created(op.to, note_of(entry.seq), std::move(sought));
+          co_await find_created(op.to, note, std::move(sought), created.uids);
       if (!found) co_return co_await unfinished(std::move(entry), found.error());
       created.uid_validity = found->uid_validity;
       created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
+      // A server that tells of all the others: these were gone before they could be copied.
+      if (transferred.told_all) {
+        for (const auto& [ours, theirs] : found->uids) {
+          std::erase_if(into_of, [ours](const auto& one) { return one.second == ours; });
+        }
+        for (const auto& [theirs, into] : into_of) without_source.push_back(into);
+      }
     }
   }
   if (op.move && !moved_already.empty()) {
@@ -144,8 +152,9 @@ Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid>
   }
   const imap::MailboxName name = imap::MailboxName::from_server(to->upstream.name, false);
   const bool move = op.move && client_->has(Capability::kMove);
-  for (const imap::SequenceSet& set : split(
-           imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)), kMessagesOfCommand)) {
+  for (const imap::SequenceSet& set :
+       split(imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)), kMessagesOfCommand,
+             client_->profile().set_bytes)) {
     std::optional<imap::CopyUidCode> code;
     Exchange exchange;
     exchange.on_response = [&code](imap::Response& response) {

@@ -12,8 +12,9 @@ using imap::Capability;
 
 Task<Result<>> Replaying::remove(std::vector<imap::Uid> uids) {
   std::ranges::sort(uids);
-  for (imap::SequenceSet& part : split(
-           imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)), kMessagesOfCommand)) {
+  for (imap::SequenceSet& part :
+       split(imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)), kMessagesOfCommand,
+             client_->profile().set_bytes)) {
     CO_TRY_VOID(co_await remove_set(std::move(part)));
   }
   co_return Result<>();
@@ -59,7 +60,8 @@ Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
   CO_TRY(const Answer searched, co_await client_->run(std::move(search), std::move(exchange)));
   if (!searched.ok()) co_return fail(error_of(searched, "SEARCH"));
   others = others.minus(set);
-  const std::vector<imap::SequenceSet> spared = split(others, kMessagesOfCommand);
+  const std::vector<imap::SequenceSet> spared =
+      split(others, kMessagesOfCommand, client_->profile().set_bytes);
   Result<> removed;
   for (const imap::SequenceSet& part : spared) {
     if (removed) removed = co_await expect_ok(store(part, false));

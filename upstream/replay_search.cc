@@ -35,7 +35,8 @@ Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbo
 }
 
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
-                                                          std::vector<Sought> sought) {
+                                                          std::vector<Sought> sought,
+                                                          UidPairs told) {
   selected_ = {};  // what is new there must be seen
   CO_TRY_VOID(co_await select(to));
   cache::ReplayedUids found;
@@ -74,6 +75,7 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   }
   std::ranges::sort(candidates, {}, &Candidate::uid);
   std::set<imap::Uid> taken;
+  for (const auto& [ours, theirs] : told) taken.insert(theirs);
   for (const Sought& one : sought) {
     for (const Candidate& candidate : candidates) {
       const bool same = candidate.digest.message_id == one.digest.message_id &&

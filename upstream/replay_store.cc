@@ -48,7 +48,8 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalFlags first)
     command.silent = true;
     command.flags = permitted(store.flags, mailbox->record());
     if (command.flags.empty()) continue;
-    for (imap::SequenceSet& part : split(upstream_uids(*mailbox, store.uids), 100'000)) {
+    for (imap::SequenceSet& part : split(upstream_uids(*mailbox, store.uids), kMessagesOfCommand,
+                                         client_->profile().set_bytes)) {
       command.set = std::move(part);
       together.spawn(run_into(command, &answers.emplace_back()));
     }

@@ -60,9 +60,16 @@ class Replaying {
   // Notes durably where the messages will appear, before they are sent.
   Task<Result<>> note_in_flight(cache::JournalSeq seq, cache::MailboxId mailbox);
   cache::InFlight note_of(cache::JournalSeq seq) const;
-  // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet.
+  // Whether APPENDUID or COPYUID may be believed: what was made now cannot have been there before.
+  static bool is_plausible(const cache::InFlight& note, imap::UidValidity validity, imap::Uid uid) {
+    const bool same = !note.uid_validity.is_set() || note.uid_validity == validity;
+    return same && uid.value() >= note.uid_next.value();
+  }
+  using UidPairs = std::vector<std::pair<imap::Uid, imap::Uid>>;  // ours, upstream's
+  // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet, nor
+  // `told` of.
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
-                                                 std::vector<Sought> sought);
+                                                 std::vector<Sought> sought, UidPairs told = {});
   Task<Result<cache::Digest>> digest_of(cache::MessageId message);
 
   // ---- replay_append.cc ----

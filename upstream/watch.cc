@@ -17,8 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds kPollInstead = 60s;
 
 bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected) {
-  return selected.exists != known.messages ||
-         (selected.uid_next != 0 && selected.uid_next != known.uid_next) ||
+  return selected.exists != known.messages || selected.uid_next > known.uid_next ||
          (selected.highest_modseq != 0 && selected.highest_modseq != known.highest_modseq);
 }
 
@@ -42,25 +41,9 @@ class Listening {
 
 }  // namespace
 
-Task<Result<Heard>> listen(Client* client, cache::Account* account, ListenOptions options,
-                           std::stop_token stop) {
-  const cache::MailboxRecord* record = account->find_mailbox(options.mailbox);
-  if (record == nullptr || !is_syncable(*record)) co_return Heard::kNothing;
-  bool news = false;
-  const Listening listening(client, &news);
-  if (!options.is_selected) {
-    CO_TRY(const SelectedMailbox selected,
-           co_await select_mailbox(client, record->upstream.name,
-                                   client->has(imap::Capability::kCondstore), std::nullopt));
-    record = account->find_mailbox(options.mailbox);
-    // What came since the cache was brought in step would not be told by IDLE any more.
-    if (record == nullptr || differs(record->upstream, selected)) co_return Heard::kNews;
-  }
-  if (!news && options.is_wanted()) {
-    CO_TRY(const Answer answer, co_await client->idle(options.limit, std::move(stop)));
-    if (!answer.ok()) co_return Heard::kRefused;
-  }
-  co_return news ? Heard::kNews : Heard::kNothing;
+std::chrono::milliseconds idle_limit(const Client& client, const config::Account& settings) {
+  return std::min<std::chrono::milliseconds>(settings.sync.idle_renewal,
+                                             client.profile().idle_renewal);
 }
 
 Watch::Watch(net::Loop* loop, cache::Account* account, const config::Account* settings,
@@ -72,6 +55,31 @@ Watch::Watch(net::Loop* loop, cache::Account* account, const config::Account* se
       hooks_(std::move(hooks)),
       wake_(loop),
       tasks_(loop) {}
+
+Task<Result<Heard>> Watch::listen(Client* client, cache::MailboxId mailbox,
+                                  std::chrono::milliseconds limit, std::function<bool()> is_wanted,
+                                  std::stop_token stop) {
+  const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+  if (record == nullptr || !is_syncable(*record)) co_return Heard::kNothing;
+  bool news = false;
+  const Listening listening(client, &news);
+  CO_TRY(const SelectedMailbox selected,
+         co_await select_mailbox(client, record->upstream.name,
+                                 client->has(imap::Capability::kCondstore), std::nullopt));
+  record = account_->find_mailbox(mailbox);
+  if (record == nullptr) co_return Heard::kNothing;
+  // What came since the cache was brought in step would not be told by IDLE any more. Told once: a
+  // mailbox that cannot be brought in step must not be tried without a pause.
+  const Counters now{selected.exists, selected.uid_next, selected.highest_modseq};
+  if (differs(record->upstream, selected) && std::exchange(reported_[mailbox], now) != now) {
+    co_return Heard::kNews;
+  }
+  if (!news && is_wanted()) {
+    CO_TRY(const Answer answer, co_await client->idle(limit, std::move(stop)));
+    if (!answer.ok()) co_return Heard::kRefused;
+  }
+  co_return news ? Heard::kNews : Heard::kNothing;
+}
 
 void Watch::selected(cache::MailboxId mailbox) {
   ++open_[mailbox];
@@ -89,16 +97,21 @@ void Watch::unselected(cache::MailboxId mailbox) {
   }
 }
 
-cache::MailboxId Watch::favourite() const {
-  if (open_.contains(last_selected_)) return last_selected_;
-  if (!open_.empty()) return open_.begin()->first;
+cache::MailboxId Watch::unheard() const {
+  const auto is_unheard = [this](cache::MailboxId mailbox) {
+    return is_wanted(mailbox) && !listens_to(mailbox);
+  };
+  if (is_open(last_selected_) && is_unheard(last_selected_)) return last_selected_;
+  for (const auto& [mailbox, sessions] : open_) {
+    if (is_unheard(mailbox)) return mailbox;
+  }
   const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
-  return inbox == nullptr ? cache::MailboxId() : inbox->id;
+  return inbox != nullptr && is_unheard(inbox->id) ? inbox->id : cache::MailboxId();
 }
 
 bool Watch::is_wanted(cache::MailboxId mailbox) const {
   const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
-  return record != nullptr && (record->name == "INBOX" || is_open(mailbox));
+  return record != nullptr && is_syncable(*record) && (record->name == "INBOX" || is_open(mailbox));
 }
 
 void Watch::poll_others(cache::MailboxId listened) {
@@ -125,7 +138,7 @@ Task<void> Watch::run(std::stop_token stop) {
 }
 
 void Watch::start(cache::MailboxId mailbox) {
-  if (free_.empty() || listens_to(mailbox)) return;
+  if (free_.empty() || listens_to(mailbox) || !is_wanted(mailbox)) return;
   Line* line = free_.back();
   free_.pop_back();
   watched_.emplace(mailbox, line);
@@ -151,14 +164,11 @@ Task<void> Watch::watch(Line* line, cache::MailboxId mailbox) {
 Task<Result<>> Watch::watch_on(Line* line, cache::MailboxId mailbox) {
   const std::stop_token stop = tasks_.stop_token();
   CO_TRY(Client * client, co_await line->ready());
-  bool is_selected = false;
   while (!stop.stop_requested() && is_wanted(mailbox) && has_idle_) {
-    CO_TRY(const Heard heard, co_await listen(client, account_,
-                                              {mailbox, is_selected, settings_->sync.idle_renewal,
-                                               [this, mailbox] { return is_wanted(mailbox); }},
-                                              stop));
+    CO_TRY(const Heard heard, co_await listen(
+                                  client, mailbox, idle_limit(*client, *settings_),
+                                  [this, mailbox] { return is_wanted(mailbox); }, stop));
     if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
-    is_selected = true;
     if (heard == Heard::kRefused) has_idle_ = false;
     if (heard != Heard::kNothing) hooks_.look_at(mailbox, true);
   }

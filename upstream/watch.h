@@ -17,22 +17,14 @@
 
 namespace upstream {
 
-/// Listens to one mailbox (SELECT unless it is selected, then one IDLE) until something happens
-/// there, `limit` passes or the client is woken. kNews: the mailbox is not, or may not be, what the
-/// cache knows. kRefused: the server does no IDLE.
-/// Errors: as Client::run; as select_mailbox().
 enum class Heard : std::uint8_t { kNothing, kNews, kRefused };
-struct ListenOptions {
-  cache::MailboxId mailbox;
-  bool is_selected = false;
-  std::chrono::milliseconds limit{};
-  std::function<bool()> is_wanted;  // asked before IDLE is sent
-};
-Task<Result<Heard>> listen(Client* client, cache::Account* account, ListenOptions options,
-                           std::stop_token stop);
+
+/// How long one IDLE may last: what is configured, or less where the server or the way to it
+/// forgets.
+std::chrono::milliseconds idle_limit(const Client& client, const config::Account& settings);
 
 /// Thread:   the account's loop.
-/// Lifetime: close() before it is destroyed.
+/// Lifetime: run() ends before it is destroyed.
 class Watch {
  public:
   struct Hooks {
@@ -44,6 +36,14 @@ class Watch {
 
   Task<void> run(std::stop_token stop);
 
+  /// Listens to one mailbox (SELECT, which tells what IDLE forgot, then one IDLE) until something
+  /// happens there, `limit` passes or the client is woken. `is_wanted` is asked before IDLE is
+  /// sent. kNews: the mailbox is not, or may not be, what the cache knows. kRefused: the server
+  /// does no IDLE. Errors: as Client::run; as select_mailbox().
+  Task<Result<Heard>> listen(Client* client, cache::MailboxId mailbox,
+                             std::chrono::milliseconds limit, std::function<bool()> is_wanted,
+                             std::stop_token stop);
+
   void selected(cache::MailboxId mailbox);
   void unselected(cache::MailboxId mailbox);
   /// Whether clients have it selected.
@@ -53,13 +53,22 @@ class Watch {
   /// Whether the server offers IDLE and does it.
   bool has_idle() const { return has_idle_; }
   void set_idle(bool on) { has_idle_ = on; }
-  /// What the only connection that can listens to: what was selected last, else INBOX.
-  cache::MailboxId favourite() const;
+  /// What should be listened to next: what was selected last, others that clients have open, INBOX;
+  /// none when each of them is.
+  cache::MailboxId unheard() const;
   /// Those that should be listened to and are not are looked at, unless that was just done.
   void poll_others(cache::MailboxId listened);
   void wake() { wake_.set(); }
 
  private:
+  // What SELECT told when it was last taken for news.
+  struct Counters {
+    std::uint32_t exists = 0;
+    std::uint32_t uid_next = 0;
+    std::uint64_t highest_modseq = 0;
+    bool operator==(const Counters&) const = default;
+  };
+
   bool is_wanted(cache::MailboxId mailbox) const;
   void start(cache::MailboxId mailbox);
   Task<void> watch(Line* line, cache::MailboxId mailbox);
@@ -73,6 +82,7 @@ class Watch {
   std::map<cache::MailboxId, std::uint32_t> open_;  // how many sessions have it selected
   cache::MailboxId last_selected_;
   std::map<cache::MailboxId, Line*> watched_;
+  std::map<cache::MailboxId, Counters> reported_;
   bool has_idle_ = true;
   Event wake_;
   TaskGroup tasks_;  // last: its tasks use the rest

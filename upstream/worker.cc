@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "upstream/answers.h"
 #include "upstream/backoff.h"
 #include "upstream/brakes.h"
 #include "upstream/clock.h"
@@ -27,8 +28,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using State = cache::RemoteStatus::State;
 
-// RFC 3501 5.4: a connection that says nothing is hung up on; and a dead one is to be noticed.
-constexpr milliseconds kQuiet = 2min;
+// After so long without being throttled a server is treated as if it never had.
+constexpr milliseconds kForgotten = 10min;
 
 }  // namespace
 
@@ -52,6 +53,7 @@ class Worker::Impl {
         tasks_(loop) {
     set_state(State::kConnecting);
     line_->set_wanted_listener([this] { end_rest(); });
+    lines_.set_end_listener([this] { wake_.set(); });
   }
 
   void start() {
@@ -139,7 +141,7 @@ class Worker::Impl {
 
   void selected(cache::MailboxId mailbox) {
     watch_.selected(mailbox);
-    end_rest();
+    wake();
   }
   void unselected(cache::MailboxId mailbox) { watch_.unselected(mailbox); }
   void poll(cache::MailboxId mailbox) {
@@ -233,8 +235,6 @@ class Worker::Impl {
     tier_.condstore = client->has(imap::Capability::kCondstore);
     tier_.qresync = (*connected)->qresync && tier_.distrust.empty();
     last_error_.clear();
-    // A connection that ends is noticed now, not when it is next needed.
-    client->set_end_listener([this] { wake_.set(); });
     log_.info("connected to {} ({}), {}", settings_.upstream->host, server_, tier_.name());
     set_state(State::kOnline);
     watch_.set_idle(client->has(imap::Capability::kIdle));
@@ -245,7 +245,17 @@ class Worker::Impl {
   }
 
   Task<void> pause(Error error, bool refused) {
-    const milliseconds delay = refused ? std::max(kRefusedDelay, backoff_.next()) : backoff_.next();
+    milliseconds delay = backoff_.next();
+    if (refused) delay = std::max(delay, kRefusedDelay);
+    if (const auto throttle = throttle_of(error)) {
+      // A connection that was made says nothing of whether the server has recovered: each time in a
+      // row waits twice as long.
+      if (steady_clock::now() - throttled_ > kForgotten) throttles_ = 0;
+      delay =
+          std::min<milliseconds>(1h, std::max(delay, *throttle * (1 << std::min(throttles_, 6))));
+      ++throttles_;
+      throttled_ = steady_clock::now() + delay;
+    }
     last_error_ = error.text();
     next_try_ = now_seconds() + delay.count() / 1000;
     log_.warning("offline, next try in {:.1f} s: {}", static_cast<double>(delay.count()) / 1000.0,
@@ -299,41 +309,48 @@ class Worker::Impl {
     }
   }
 
-  // Until there is something to do, `limit` at most. Where no other connection can listen, this one
+  // Until there is something to do, `limit` at most. What no other connection listens to, this one
   // does; else it shows now and then that it lives.
   Task<Result<>> rest(milliseconds limit) {
-    const bool listens = lines_.watch().empty() && watch_.has_idle();
-    if (!listens) {
+    const cache::MailboxId mailbox = watch_.has_idle() ? watch_.unheard() : cache::MailboxId();
+    if (mailbox == cache::MailboxId()) {
       const Result<> waited = co_await wake_.wait_for(limit, tasks_.stop_token());
       const Line::Turn turn = co_await line_->take(Role::kMain);
       if (!line_->client()->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
-      if (waited || steady_clock::now() - line_->client()->last_heard() < kQuiet) {
-        co_return Result<>();
+      co_return waited ? Result<>() : co_await keep_alive(line_->client());
+    }
+    Result<Heard> heard = Heard::kNothing;
+    {
+      const Line::Turn turn = co_await line_->take(Role::kWatch);
+      Client* client = line_->client();
+      if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
+      resting_ = true;
+      heard = co_await watch_.listen(
+          client, mailbox, std::min(limit, idle_limit(*client, settings_)),
+          [this] { return !wake_.is_set() && !line_->is_wanted(); }, tasks_.stop_token());
+      resting_ = false;
+      if (!client->is_alive()) {
+        co_return fail(heard ? Error(Errc::kClosed, "the connection is gone") : heard.error());
       }
-      CO_TRY_VOID(co_await line_->client()->run(imap::NoopCommand{}));
-      co_return Result<>();
     }
-    const cache::MailboxId mailbox = watch_.favourite();
-    const Line::Turn turn = co_await line_->take(Role::kWatch);
-    if (!line_->client()->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
-    ListenOptions options;
-    options.mailbox = mailbox;
-    options.is_selected = turn.undisturbed && rested_on_ == mailbox;
-    options.limit = std::min<milliseconds>(limit, settings_.sync.idle_renewal);
-    options.is_wanted = [this] { return !wake_.is_set() && !line_->is_wanted(); };
-    rested_on_ = {};
-    resting_ = true;
-    const Result<Heard> heard =
-        co_await listen(line_->client(), account_, std::move(options), tasks_.stop_token());
-    resting_ = false;
-    if (!line_->client()->is_alive()) {
-      co_return fail(heard ? Error(Errc::kClosed, "the connection is gone") : heard.error());
-    }
-    // A mailbox that cannot be opened is its own trouble, and reported when it is synced.
-    if (!heard || *heard == Heard::kNews) mark_dirty(mailbox, true);
+    // A mailbox that cannot be opened is its own trouble, reported when it is synced, and not tried
+    // again without a pause.
+    if (!heard) (void)co_await wake_.wait_for(limit, tasks_.stop_token());
+    if (heard && *heard == Heard::kNews) mark_dirty(mailbox, true);
     if (heard && *heard == Heard::kRefused) watch_.set_idle(false);
-    if (heard) rested_on_ = mailbox;
     watch_.poll_others(mailbox);
+    co_return Result<>();
+  }
+
+  // RFC 3501 5.4: a connection that says nothing is hung up on; and a dead one is to be noticed.
+  Task<Result<>> keep_alive(Client* client) {
+    const Profile& profile = client->profile();
+    if (steady_clock::now() - client->last_heard() < profile.keepalive) co_return Result<>();
+    imap::Command command = imap::NoopCommand{};
+    if (profile.keepalive_by_status) {
+      command = imap::StatusCommand{imap::MailboxName::inbox(), {imap::StatusItem::kMessages}};
+    }
+    CO_TRY_VOID(co_await client->run(std::move(command)));
     co_return Result<>();
   }
 
@@ -414,6 +431,8 @@ class Worker::Impl {
       co_return synced;
     }
     if (!client->is_alive()) co_return synced;
+    // Overused: the other mailboxes would only make it worse.
+    if (throttle_of(synced.error())) co_return synced;
     Failure& failure = failures_[mailbox];
     ++failure.count;
     failure.why = synced.error().text();
@@ -491,11 +510,12 @@ class Worker::Impl {
 
   std::deque<cache::MailboxId> dirty_;  // to be synced, the urgent ones in front
   std::int64_t replay_again_ = 0;
+  int throttles_ = 0;  // in a row
+  steady_clock::time_point throttled_;
   std::map<cache::MailboxId, Failure> failures_;  // since it was last in step
   std::set<cache::MailboxId> held_;               // wait for a creating write to be told apart
   std::map<cache::MailboxId, steady_clock::time_point> flags_seen_;  // plain tier: all of them
   bool resting_ = false;                                             // the main connection listens
-  cache::MailboxId rested_on_;  // what it has selected for that
 
   Event wake_;
   Event changed_;

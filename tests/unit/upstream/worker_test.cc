@@ -3,15 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "cache/database.h"
-#include "tests/support/loop_fixture.h"
 #include "tests/support/scripted_server.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/upstream/worker_fixture.h"
 
 namespace upstream {
 namespace {
@@ -21,22 +18,11 @@ using support::Rule;
 using support::ScriptedServer;
 using State = cache::RemoteStatus::State;
 
-class WorkerTest : public testing::Test, protected LoopFixture {
+class WorkerTest : public WorkerFixture {
  protected:
   void SetUp() override {
-    auto database = cache::Database::open((directory_ / "data").string(), {});
-    ASSERT_TRUE(database) << database.error().text();
-    database_ = std::move(*database);
-    auto account = run(cache::Account::open(database_->store(), loop(), {.name = "test"}));
-    ASSERT_TRUE(account) << account.error().text();
-    account_ = std::move(*account);
+    WorkerFixture::SetUp();
     serve({});
-  }
-  void TearDown() override {
-    stop();
-    run(account_->close());
-    account_.reset();
-    database_.reset();
   }
 
   void serve(std::vector<support::Script> scripts) {
@@ -59,47 +45,9 @@ class WorkerTest : public testing::Test, protected LoopFixture {
         {"STATUS INBOX *", {"* STATUS INBOX (MESSAGES 2 UIDNEXT 10 UIDVALIDITY 1 UNSEEN 1)"}});
   }
 
-  void start() {
-    config::Account settings;
-    settings.upstream.emplace();
-    settings.upstream->host = "127.0.0.1";
-    settings.upstream->port = server_->port();
-    settings.upstream->tls = config::Tls::kNone;
-    settings.upstream->user = "alice";
-    settings.upstream->password.kind = config::SecretSource::Kind::kPlain;
-    settings.upstream->password.plain = Secret("secret");
-    settings.sync.reconnect_min = 50ms;
-    worker_ = std::make_unique<Worker>(loop(), account_.get(), settings);
-    worker_->start();
-  }
-  void stop() {
-    if (worker_) run(worker_->stop());
-    worker_.reset();
-  }
+  void start() { WorkerFixture::start(server_->port()); }
 
-  static Task<bool> until(net::Loop* loop, std::function<bool()> done) {
-    for (int i = 0; i < 1'000; ++i) {
-      if (done()) co_return true;
-      (void)co_await sleep_for(loop, 10ms);
-    }
-    co_return done();
-  }
-  bool wait(std::function<bool()> done) { return run(until(loop(), std::move(done))); }
-
-  std::uint32_t messages() const {
-    const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
-    return inbox == nullptr ? 0 : inbox->messages;
-  }
-  bool in_step() const {
-    const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
-    return inbox != nullptr && inbox->upstream.flags_known && inbox->upstream.last_good_check != 0;
-  }
-
-  support::TempDir directory_;
-  std::unique_ptr<cache::Database> database_;
-  std::unique_ptr<cache::Account> account_;
   std::unique_ptr<ScriptedServer> server_;
-  std::unique_ptr<Worker> worker_;
 };
 
 TEST_F(WorkerTest, BringsAMailboxIntoTheCache) {

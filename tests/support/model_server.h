@@ -1,0 +1,91 @@
+// ModelServer: a small IMAP server that keeps mailboxes, whose link and answers break on demand.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace support {
+
+/// What COPYUID and APPENDUID tell.
+enum class UidTelling { kTruth, kNothing, kLies };
+
+struct ModelOptions {
+  bool uidplus = true;  // and MOVE
+  bool idle = true;
+  UidTelling telling = UidTelling::kTruth;
+  std::size_t max_connections = 1'000;  // one more is turned away
+};
+
+/// A message as the model has it.
+struct ModelMessage {
+  std::uint32_t uid = 0;
+  std::string flags;  // separated by spaces, as they were stored
+  std::string bytes;
+};
+
+/// How a link breaks: the connection that carries the byte closes there. Bytes are counted over all
+/// connections from cut() on.
+enum class Direction { kToServer, kToClient };
+
+/// Listens on a free port of 127.0.0.1, takes any login, and begins with an empty INBOX.
+///
+/// Thread:   any; each connection has a thread of its own.
+/// Lifetime: the destructor closes everything and joins the threads.
+class ModelServer {
+ public:
+  static Result<std::unique_ptr<ModelServer>> start(ModelOptions options = {});
+  ~ModelServer();
+  ModelServer(const ModelServer&) = delete;
+  ModelServer& operator=(const ModelServer&) = delete;
+
+  std::uint16_t port() const;
+
+  // ---- What is there ----
+  void create(const std::string& mailbox);
+  /// New mail; connections that idle there are told.
+  std::uint32_t deliver(const std::string& mailbox, std::string bytes);
+  std::vector<ModelMessage> messages(const std::string& mailbox) const;
+  std::vector<std::string> mailboxes() const;
+
+  /// Somebody empties the mailbox; connections that idle there are told.
+  void clear(const std::string& mailbox);
+
+  // ---- What goes wrong ----
+  /// Nothing is heard any more on the connections that there are: they stay open, and what the
+  /// client sends is lost. New ones work.
+  void mute();
+  /// Closes the connection that carries byte `after` + 1 in this direction, once.
+  void cut(Direction direction, std::uint64_t after);
+  /// Bytes carried in this direction since the last cut().
+  std::uint64_t carried(Direction direction) const;
+  /// Whether the cut has happened.
+  bool was_cut() const;
+  /// The next command of this name closes the connection: before it is carried out, or after it but
+  /// before the tagged answer.
+  void hang_up_on(std::string command, bool after_acting);
+  /// The next `times` commands of this name are not carried out but answered with "tag `answer`".
+  void refuse(std::string command, std::string answer, std::size_t times = 1);
+  /// BODY[] of this message is not given, `times` times.
+  void withhold_body(const std::string& mailbox, std::uint32_t uid, std::size_t times);
+  /// What RFC822.SIZE says of every message; 0: the truth.
+  void claim_size(std::uint64_t bytes);
+
+  // ---- What happened ----
+  /// The most connections that were open at once.
+  std::size_t most_connections() const;
+  /// Commands with this name that arrived whole ("UID FETCH", "APPEND").
+  std::size_t count(std::string_view command) const;
+
+ private:
+  class Core;
+  explicit ModelServer(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace support
