@@ -60,8 +60,7 @@ Task<Result<>> Service::start() {
   if (!database) co_return fail(std::move(database).error());
   database_ = std::move(*database);
   if (!database_->rebuilt().empty()) {
-    Log().error("the cache was damaged and is rebuilt from upstream: {}",
-                database_->rebuilt());
+    Log().error("the cache was damaged and is rebuilt from upstream: {}", database_->rebuilt());
   }
 
   Result<> started = co_await open_accounts();
