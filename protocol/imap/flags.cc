@@ -37,6 +37,7 @@ void decode_tolerant_flag(Lexer& lexer, FlagList& flags) {
   }
   const std::string_view name = lexer.slice(begin);
   if (in_quotes) lexer.accept('"');
+  if (equals_ignoring_case(name, "NIL")) return;  // no flag, in quotes neither: it would not last
   if (add_system_flag(name, flags)) return;
   if (equals_ignoring_case(name, "\\Recent")) {
     flags.recent = true;

@@ -41,6 +41,7 @@ constexpr Case kCases[] = {
     {"NilFromAServer", kTolerant, "NIL", true, "()"},
     {"Spaces", kTolerant, "(  \\Seen  a )", true, "(\\Seen a)"},
     {"InQuotes", kTolerant, "(\"\\Seen\" \"x\")", true, "(\\Seen x)"},
+    {"NilAmongThem", kTolerant, "(a NIL \"nil\" b)", true, "(a b)"},
     {"NoFlagAtAll", kTolerant, "([x] \xe9 ok {)", true, "(ok)"},
     {"Nested", kTolerant, "((a))", false, ""},
     {"NoEndFromAServer", kTolerant, "(a", false, ""},
