@@ -293,14 +293,14 @@ def stores(table, waystation, local, direct, round_trip, runs=40):
 
 def memory(table, waystation, connections):
     try:
-        time.sleep(3)
+        time.sleep(12)  # at rest is not the moment when the last body came in
         rest = waystation.memory()
         table.add("memory at rest", rest, "60 MB", rest <= 60e6, unit="bytes")
         warm_up = [waystation.client() for _ in range(20)]
         for client in warm_up:
             client.select()
             client.close()
-        time.sleep(1)
+        time.sleep(12)
         before = waystation.memory()
         idle = [waystation.client() for _ in range(connections)]
         for client in idle:

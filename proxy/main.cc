@@ -1,4 +1,5 @@
 // The program: what the user typed, and the one place where upstream/ and proxy/ meet.
+#include "base/allocator.h"
 #include "proxy/cli/commands.h"
 #include "upstream/worker.h"
 
@@ -20,6 +21,7 @@ class Worker final : public proxy::AccountWorker {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tune_allocator();
   return proxy::run_command_line(
       argc, argv, [](net::Loop* loop, cache::Account* account, const config::Account& settings) {
         return std::make_unique<Worker>(loop, account, settings);

@@ -1,6 +1,7 @@
 #include "proxy/service.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -44,7 +45,10 @@ std::map<std::string, std::size_t> group_accounts(const config::Config& config) 
 }  // namespace
 
 Service::Service(net::LoopPool* pool, config::Config config, MakeWorker make_worker)
-    : pool_(pool), config_(std::move(config)), make_worker_(std::move(make_worker)) {}
+    : pool_(pool),
+      config_(std::move(config)),
+      make_worker_(std::move(make_worker)),
+      tasks_(pool->loop(0)) {}
 
 Service::~Service() = default;
 
@@ -81,7 +85,15 @@ Task<Result<>> Service::start() {
     if (running.worker == nullptr) continue;
     running.loop->post([worker = running.worker.get()] { worker->start(); });
   }
+  tasks_.spawn(return_memory(tasks_.stop_token()));
   co_return Result<>();
+}
+
+Task<void> Service::return_memory(std::stop_token stop) {
+  constexpr std::chrono::seconds kBetweenLooks(3);
+  while (co_await sleep_for(pool_->loop(0), kBetweenLooks, stop)) {
+    (void)co_await run_blocking(pool_->loop(0), [this] { return memory_.look(); });
+  }
 }
 
 Task<Result<>> Service::open_accounts() {
@@ -152,6 +164,8 @@ Task<Result<std::shared_ptr<const Users>>> Service::make_users(config::Config co
 }
 
 Task<void> Service::stop() {
+  tasks_.request_stop();
+  co_await tasks_.close();
   if (imap_ != nullptr) co_await imap_->stop();
   for (RunningAccount& running : accounts_) {
     // The account and its worker end on the thread that they live on.

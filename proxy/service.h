@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/allocator.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "base/task_group.h"
 #include "cache/account.h"
 #include "cache/database.h"
 #include "config/config.h"
@@ -66,6 +68,7 @@ class Service {
  private:
   Task<Result<>> open_accounts();
   Task<Result<std::shared_ptr<const Users>>> make_users(config::Config config);
+  Task<void> return_memory(std::stop_token stop);
 
   net::LoopPool* pool_;
   config::Config config_;
@@ -73,6 +76,8 @@ class Service {
   std::unique_ptr<cache::Database> database_;
   std::vector<RunningAccount> accounts_;
   std::unique_ptr<ImapServer> imap_;
+  MemoryReturner memory_;
+  TaskGroup tasks_;  // last: its tasks use the rest
 };
 
 }  // namespace proxy

@@ -115,6 +115,16 @@ class Client {
   const Profile& profile() const { return *profile_; }
   void set_profile(const Profile* profile);
   void set_utf8(bool on) { decoder_.set_utf8(on); }
+  /// The mailbox that is selected on this connection and was found to be the one that we know: its
+  /// UIDs stay what they are for as long as it is open (RFC 3501 2.3.1.1). select_mailbox() forgets
+  /// it, and whoever has compared sets it.
+  struct Selected {
+    std::string name;  // as the server spells it
+    imap::UidValidity uid_validity;
+    friend bool operator==(const Selected&, const Selected&) = default;
+  };
+  const std::optional<Selected>& selected() const { return selected_; }
+  void set_selected(std::optional<Selected> selected) { selected_ = std::move(selected); }
   bool is_alive() const { return !failure_.has_value(); }
   std::chrono::steady_clock::time_point last_heard() const { return last_heard_; }
   std::size_t commands_under_way() const { return pending_.size(); }
@@ -149,6 +159,7 @@ class Client {
   imap::Framer framer_;
   imap::ResponseDecoder decoder_;
   imap::Capabilities capabilities_;
+  std::optional<Selected> selected_;
   const Profile* profile_;
   std::deque<Pending*> pending_;  // in the order in which they were sent
   AsyncMutex sending_;            // a command with literals is not to be cut by another

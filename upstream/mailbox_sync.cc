@@ -48,6 +48,7 @@ class Syncing {
     }
     CO_TRY_VOID(co_await audit());
     CO_TRY_VOID(co_await finish());
+    client_->set_selected(Client::Selected{state_.name, state_.uid_validity});
     co_return Result<>();
   }
 

@@ -73,7 +73,11 @@ Task<void> Prefetch::run(std::stop_token stop) {
       // A connection for bodies alone is given back while there are none to be had.
       if (!line_->is_shared()) {
         const Line::Turn turn = co_await line_->take(Role::kBodies);
-        co_await line_->close(true);
+        if (std::exchange(warm_up_, false)) {
+          (void)co_await line_->ready();  // what is wrong is told when it is needed
+        } else {
+          co_await line_->close(true);
+        }
       }
       (void)co_await wake_.wait_for(60s, stop);
       continue;

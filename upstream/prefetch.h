@@ -36,6 +36,11 @@ class Prefetch {
   Task<void> run(std::stop_token stop);
   /// There may be something to do.
   void wake() { wake_.set(); }
+  /// There will be something to do: connects meanwhile.
+  void warm_up() {
+    warm_up_ = true;
+    wake_.set();
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,6 +69,7 @@ class Prefetch {
   Hooks hooks_;
   Log log_;
   Event wake_;
+  bool warm_up_ = false;
   std::map<cache::MailboxId, Clock::time_point> later_;  // could not be looked at
   std::map<cache::MailboxId, ParkedBodies> parked_;
   std::map<cache::MailboxId, imap::Uid> completed_;  // looked through up to this UIDNEXT

@@ -39,6 +39,7 @@ Task<Result<>> Replaying::leave_mailbox() {
   selected_ = {};
   imap::Command leave = imap::SelectCommand{imap::MailboxName::inbox()};
   if (client_->has(Capability::kUnselect)) leave = imap::UnselectCommand{};
+  client_->set_selected({});
   // A NO or BAD says that nothing was open.
   CO_TRY_VOID(co_await client_->run(std::move(leave)));
   co_return Result<>();

@@ -37,7 +37,8 @@ Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbo
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
                                                           std::vector<Sought> sought,
                                                           UidPairs told) {
-  selected_ = {};  // what is new there must be seen
+  client_->set_selected({});  // what is new there must be seen
+  selected_ = {};
   CO_TRY_VOID(co_await select(to));
   cache::ReplayedUids found;
   found.uid_validity = selected_state_.uid_validity;

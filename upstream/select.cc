@@ -45,6 +45,7 @@ Task<Result<SelectedMailbox>> select_mailbox(Client* client, std::string raw_nam
   command.condstore = condstore && !command.qresync;
   Exchange exchange;
   exchange.on_response = [&selected](imap::Response& response) { return selected.take(response); };
+  client->set_selected({});
   CO_TRY(const Answer answer, co_await client->run(std::move(command), std::move(exchange)));
   if (!answer.ok()) co_return fail(error_of(answer, "SELECT"));
   selected.read_only = answer.text.has(imap::Code::kReadOnly);

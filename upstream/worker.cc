@@ -62,10 +62,7 @@ class Worker::Impl {
     tasks_.spawn(prefetch_.run(tasks_.stop_token()));
     tasks_.spawn(watch_.run(tasks_.stop_token()));
     // A cold cache will be asked at once: its connection is made while the first one logs in.
-    const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
-    if (inbox == nullptr || inbox->summaries < inbox->messages || !inbox->upstream.uids_known) {
-      demand_.warm_up();
-    }
+    if (is_cold()) demand_.warm_up();
   }
 
   Task<void> stop() {
@@ -154,6 +151,11 @@ class Worker::Impl {
   void journal_grew() { wake(); }
 
  private:
+  bool is_cold() const {
+    const cache::MailboxRecord* inbox = account_->find_mailbox("INBOX");
+    return inbox == nullptr || inbox->summaries < inbox->messages || !inbox->upstream.uids_known;
+  }
+
   Prefetch::Hooks prefetch_hooks() {
     return {[this] { return reachable(); }, [this](cache::MailboxId id) { mark_dirty(id, false); },
             [this](std::string text) { last_error_ = std::move(text); }};
@@ -239,6 +241,7 @@ class Worker::Impl {
     set_state(State::kOnline);
     watch_.set_idle(client->has(imap::Capability::kIdle));
     watch_.wake();
+    if (is_cold()) prefetch_.warm_up();  // now: a wrong password is not tried once more
     CO_TRY_VOID(co_await first_look(client));
     backoff_.reset();
     co_return Result<>();
