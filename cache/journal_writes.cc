@@ -110,8 +110,8 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   }
 }
 
-// Copies that upstream did not make, as their source was gone there, and whose bytes are not here:
-// there is nothing left to show.
+// Copies that upstream did not make, as their source was gone there: they are uploaded instead,
+// each by an entry of its own, or go where there is nothing to upload.
 void Account::erase_unmade(Change* change, const JournalCopy& copy) {
   Folder* found = folder(copy.to);
   if (found == nullptr || !found->box) return;
@@ -119,9 +119,9 @@ void Account::erase_unmade(Change* change, const JournalCopy& copy) {
   imap::SequenceSet unmade;
   for (const auto& [from, to] : copy.uids) {
     const MessageEntry* entry = edit.find_any(to);
-    if (entry != nullptr && !entry->upstream_uid.is_set() && !entry->has(kHaveBody)) unmade.add(to);
+    if (entry != nullptr && !entry->upstream_uid.is_set()) unmade.add(to);
   }
-  vanish_in(change, found->box, unmade);
+  upload_orphans(change, copy.to, unmade);
 }
 
 // Hidden rows have done their duty.

@@ -17,6 +17,12 @@ constexpr std::uint32_t kMaxAttempts = 20;  // of passing trouble, before the op
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
 constexpr std::int64_t kUnfinishedSeconds = 30;
 
+// Whether two names are the same, or one lies below the other.
+bool meet(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return b.starts_with(a) && (a.size() == b.size() || b[a.size()] == '/');
+}
+
 }  // namespace
 
 Task<Result<ReplayOutcome>> Replaying::run() {
@@ -29,16 +35,24 @@ Task<Result<ReplayOutcome>> Replaying::run() {
 // The first entry that may be done now. What a mailbox waits for blocks what comes behind it.
 const cache::JournalEntry* Replaying::next_entry() {
   std::set<cache::MailboxId> blocked = blocked_;
+  std::vector<std::string> blocked_names;
   const std::int64_t now = now_seconds();
   for (const auto& [seq, entry] : account_->journal()) {
     if (entry.state == cache::JournalState::kParked) continue;
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
     const bool waits = entry.next_try > now || done_.contains(seq);
-    const bool behind = std::ranges::any_of(
-        touched, [&blocked](cache::MailboxId id) { return blocked.contains(id); });
+    const std::vector<std::string> names = names_of(entry.op);
+    const bool behind =
+        std::ranges::any_of(touched,
+                            [&blocked](cache::MailboxId id) { return blocked.contains(id); }) ||
+        std::ranges::any_of(names, [&blocked_names](const std::string& name) {
+          return std::ranges::any_of(
+              blocked_names, [&name](const std::string& other) { return meet(name, other); });
+        });
     if (waits || behind) {
       if (waits && !done_.contains(seq)) note_next_try(entry.next_try);
       blocked.insert(touched.begin(), touched.end());
+      blocked_names.insert(blocked_names.end(), names.begin(), names.end());
       continue;
     }
     return &entry;
@@ -54,6 +68,23 @@ std::vector<cache::MailboxId> Replaying::mailboxes_of(const cache::JournalOp& op
   if (const auto* copy = std::get_if<cache::JournalCopy>(&op)) return {copy->from, copy->to};
   const cache::MailboxId id = cache::mailbox_of(op);
   return id ? std::vector{id} : std::vector<cache::MailboxId>{};
+}
+
+// The names that it makes or takes away: a mailbox that was deleted and one that was then made
+// under its name are two, and what is done to one must not happen to the other.
+std::vector<std::string> Replaying::names_of(const cache::JournalOp& op) const {
+  if (const auto* rename = std::get_if<cache::JournalRename>(&op)) {
+    return {rename->from, rename->to};
+  }
+  if (const auto* deleted = std::get_if<cache::JournalDelete>(&op)) {
+    return {our_name(options_.space, imap::MailboxName::from_server(deleted->upstream_name, false),
+                     options_.space.delimiter)};
+  }
+  if (const auto* created = std::get_if<cache::JournalCreate>(&op)) {
+    const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
+    if (record != nullptr) return {record->name};
+  }
+  return {};
 }
 
 Task<Result<>> Replaying::dispatch(JournalSeq seq) {
@@ -136,13 +167,18 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
   selected_ = {};
   const imap::UidValidity known = record->upstream.uid_validity;
   CO_TRY(selected_state_,
-         co_await select_mailbox(client_, record->upstream.name,
-                                 client_->has(imap::Capability::kCondstore), std::nullopt));
+         co_await select_mailbox(client_, record->upstream.name, false, std::nullopt));
   if (known.is_set() && selected_state_.uid_validity.is_set() &&
       known != selected_state_.uid_validity) {
     outcome_.folders_changed = true;  // a look at the counters finds what is to be done
     // Its UIDs mean other messages now: nothing is done before they have been found again.
     co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+  }
+  CO_TRY(const cache::MailboxRef known_box, co_await account_->open_mailbox(id));
+  const WentBack back = went_back(*known_box, selected_state_);
+  if (back == WentBack::kModSeq || (back == WentBack::kUidNext && options_.trusts_uid_next)) {
+    outcome_.folders_changed = true;
+    co_return fail(Errc::kStale, "the mailbox is an earlier one: its UIDs may mean other messages");
   }
   selected_ = id;
   co_return Result<>();

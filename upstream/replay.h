@@ -14,6 +14,7 @@ namespace upstream {
 
 struct ReplayOptions {
   Namespace space;
+  bool trusts_uid_next = true;  // a mailbox with messages above it is an earlier one
   Log log;
 };
 

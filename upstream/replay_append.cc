@@ -94,7 +94,17 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
       (void)co_await account_->park({entry.seq}, appended.unreadable->text());
     }
   }
-  if (appended.refusal) co_return co_await refused({entry.seq}, *appended.refusal);
+  if (appended.refusal) {
+    if (!client_->is_alive()) co_return fail(*appended.refusal);
+    // A server in trouble may say NO and have it all the same.
+    if (is_passing(*appended.refusal)) {
+      Result<cache::ReplayedUids> kept =
+          co_await find_created(op.mailbox, note_of(entry.seq), sought);
+      if (!kept) co_return co_await unfinished(std::move(entry), kept.error());
+      if (!kept->uids.empty()) co_return co_await done({entry.seq}, std::move(*kept));
+    }
+    co_return co_await refused({entry.seq}, *appended.refusal);
+  }
   cache::ReplayedUids created;
   if (appended.code && !appended.code->uids.empty() &&
       is_plausible(note_of(entry.seq), appended.code->uid_validity,
@@ -104,7 +114,8 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
     co_return co_await done({entry.seq}, std::move(created));
   }
   // Without UIDPLUS: looked up in the destination.
-  Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, note_of(entry.seq), sought);
+  Result<cache::ReplayedUids> found =
+      co_await find_created(op.mailbox, note_of(entry.seq), sought, {}, true);
   if (!found) co_return co_await unfinished(std::move(entry), found.error());
   co_return co_await done({entry.seq}, std::move(*found));
 }
