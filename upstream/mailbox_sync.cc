@@ -31,6 +31,7 @@ class Syncing {
     const bool renumbered = state_.uids_known && selected_.uid_validity.is_set() &&
                             state_.uid_validity != selected_.uid_validity;
     const bool other = renumbered || is_an_earlier_one();
+    if (options_.finds_sent && !other) co_return Result<>();
     if (other) CO_TRY_VOID(co_await rebind(renumbered));
     if (selected_.uid_validity.is_set()) state_.uid_validity = selected_.uid_validity;
     if (!state_.uids_known || other) {

@@ -54,8 +54,10 @@ using Brake =
 struct MailboxSyncOptions {
   Tier* tier = nullptr;
   Brake brake;
-  bool sweep_flags = false;             // plain tier: look at all flags, not only for new messages
-  bool audit_flags = false;             // look at all flags, whatever MODSEQ says
+  bool sweep_flags = false;  // plain tier: look at all flags, not only for new messages
+  bool audit_flags = false;  // look at all flags, whatever MODSEQ says
+  bool finds_sent = false;   // only if the mailbox is another one: finds its messages again, and
+                             // what was under way to it; else nothing is done
   std::function<void()> on_selectable;  // called when the UIDs are known for the first time
   Log log;
 };
@@ -66,9 +68,10 @@ struct MailboxSyncOptions {
 Task<Result<>> sync_mailbox(Client* client, cache::Account* account, cache::MailboxId mailbox,
                             MailboxSyncOptions options);
 
-/// Finds the messages of a mailbox whose UIDVALIDITY changed again, by what they are. `exists`: how
-/// many the server says that there are: nothing is done unless it tells of as many.
-/// Errors: as sync_mailbox(); kProtocol when the server does not tell of all.
+/// Finds the messages of a mailbox whose UIDVALIDITY changed again, by what they are; those too
+/// that were on their way there when a connection broke, if they have arrived. `exists`: how many
+/// the server says that there are: nothing is done unless it tells of as many. Errors: as
+/// sync_mailbox(); kProtocol when the server does not tell of all.
 Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::MailboxRef mailbox,
                               imap::UidValidity validity, std::uint32_t exists, Brake brake);
 

@@ -40,7 +40,10 @@ const cache::JournalEntry* Replaying::next_entry() {
   for (const auto& [seq, entry] : account_->journal()) {
     if (entry.state == cache::JournalState::kParked) continue;
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
-    const bool waits = entry.next_try > now || done_.contains(seq);
+    const auto put_off = options_.put_off->find(seq);
+    const std::int64_t when =
+        std::max(entry.next_try, put_off == options_.put_off->end() ? 0 : put_off->second);
+    const bool waits = when > now || done_.contains(seq);
     const std::vector<std::string> names = names_of(entry.op);
     const bool behind =
         std::ranges::any_of(touched,
@@ -50,7 +53,7 @@ const cache::JournalEntry* Replaying::next_entry() {
               blocked_names, [&name](const std::string& other) { return meet(name, other); });
         });
     if (waits || behind) {
-      if (waits && !done_.contains(seq)) note_next_try(entry.next_try);
+      if (waits && !done_.contains(seq)) note_next_try(when);
       blocked.insert(touched.begin(), touched.end());
       blocked_names.insert(blocked_names.end(), names.begin(), names.end());
       continue;
@@ -141,10 +144,9 @@ Task<Result<>> Replaying::unfinished(JournalEntry entry, Error error) {
   if (!client_->is_alive()) co_return fail(std::move(error));
   const auto now = account_->journal().find(entry.seq);
   const bool too_often = now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
-  // After a renumbering the note says nothing, and the mailbox cannot be brought in step while
-  // something is in flight: sent twice is better than lost.
-  if (too_often || error.code() == Errc::kStale) {
-    co_return co_await refused({entry.seq}, std::move(error));
+  if (too_often) co_return co_await refused({entry.seq}, std::move(error));
+  if (error.code() == Errc::kStale) {
+    for (const cache::MailboxId id : mailboxes_of(entry.op)) outcome_.renumbered.insert(id);
   }
   // Counts the try, and keeps the note.
   if (now != account_->journal().end() && now->second.in_flight) {
@@ -152,7 +154,9 @@ Task<Result<>> Replaying::unfinished(JournalEntry entry, Error error) {
     (void)co_await account_->mark_in_flight({entry.seq}, note);
   }
   options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds, error.text());
-  note_next_try(now_seconds() + kUnfinishedSeconds);
+  const std::int64_t when = now_seconds() + kUnfinishedSeconds;
+  (*options_.put_off)[entry.seq] = when;
+  note_next_try(when);
   for (const cache::MailboxId id : mailboxes_of(entry.op)) blocked_.insert(id);
   done_.insert(entry.seq);
   co_return Result<>();

@@ -64,6 +64,12 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
   const Result<cache::Digest> digest = co_await digest_of(op.message);
   if (!digest) co_return co_await refused({entry.seq}, digest.error());
   const std::vector<Sought> sought = {{op.uid, *digest}};
+  {
+    CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
+    const cache::MessageEntry* row = std::as_const(*mailbox).find_any(op.uid);
+    // Found when the mailbox was renumbered.
+    if (row != nullptr && row->upstream_uid.is_set()) co_return co_await done({entry.seq});
+  }
   if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
     Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, *entry.in_flight, sought);
     if (!found) co_return co_await unfinished(std::move(entry), found.error());

@@ -1,6 +1,7 @@
 // Replay of COPY and MOVE.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "upstream/answers.h"
 #include "upstream/messages.h"
@@ -23,18 +24,26 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   CO_TRY(const cache::MailboxRef destination, co_await account_->open_mailbox(op.to));
 
   // What was under way when a connection broke may have arrived.
-  std::map<imap::Uid, imap::Uid> arrived;  // ours, upstream's
+  std::set<imap::Uid> arrived;  // ours
   cache::ReplayedUids created;
   if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
     std::vector<imap::Uid> made;
-    for (const auto& [from, into] : op.uids) made.push_back(into);
+    for (const auto& [from, into] : op.uids) {
+      const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
+      // Found when the mailbox was renumbered.
+      if (row != nullptr && row->upstream_uid.is_set()) {
+        arrived.insert(into);
+      } else {
+        made.push_back(into);
+      }
+    }
     Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
     if (!sought) co_return co_await unfinished(std::move(entry), sought.error());
     Result<cache::ReplayedUids> found =
         co_await find_created(op.to, *entry.in_flight, std::move(*sought));
     if (!found) co_return co_await unfinished(std::move(entry), found.error());
     created = std::move(*found);
-    arrived.insert(created.uids.begin(), created.uids.end());
+    for (const auto& [ours, theirs] : created.uids) arrived.insert(ours);
   }
 
   std::vector<imap::Uid> wanted;           // upstream's, in the source
@@ -59,9 +68,10 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
                                           : unfinished(std::move(entry), cached.error()));
     }
   }
-  if (arrived.empty()) {
+  if (created.uids.empty()) {
     if (const Result<> noted = co_await note_in_flight(entry.seq, op.to); !noted) {
-      co_return co_await refused({entry.seq}, noted.error());
+      co_return co_await (arrived.empty() ? refused({entry.seq}, noted.error())
+                                          : unfinished(std::move(entry), noted.error()));
     }
   } else if (entry.in_flight) {
     // What has arrived is to be found again should this be cut as well: the first note counts.
@@ -118,6 +128,8 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     if (removed) removed = co_await remove(std::move(moved_already));
     if (!removed) co_return co_await unfinished(std::move(entry), removed.error());
   }
+  // What is not named now is known not to be there: it is uploaded, by an entry of its own.
+  if (!created.uid_validity.is_set()) created.uid_validity = note_of(entry.seq).uid_validity;
   std::ranges::sort(created.uids);
   co_return co_await done({entry.seq}, std::move(created));
 }

@@ -237,6 +237,7 @@ class Worker::Impl {
     server_ = (*connected)->server;
     tier_.offer(client->has(imap::Capability::kCondstore), (*connected)->qresync);
     last_error_.clear();
+    put_off_.clear();
     log_.info("connected to {} ({}), {}", settings_.upstream->host, server_, tier_.name());
     set_state(State::kOnline);
     watch_.set_idle(client->has(imap::Capability::kIdle));
@@ -414,11 +415,14 @@ class Worker::Impl {
     const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
     if (record == nullptr || !is_syncable(*record)) co_return Result<>();
     // Its new messages may be ours: they are told apart by replay first.
+    MailboxSyncOptions options;
     if (account_->creation_in_flight(mailbox)) {
       held_.insert(mailbox);
-      co_return Result<>();
+      if (!renumbered_.contains(mailbox)) co_return Result<>();
+      options.finds_sent = true;
     }
-    MailboxSyncOptions options;
+    const bool finds_sent = options.finds_sent;
+    renumbered_.erase(mailbox);
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
@@ -433,6 +437,7 @@ class Worker::Impl {
     changed_.notify();
     if (synced) {
       audits_.erase(mailbox);
+      if (finds_sent) put_off_.clear();
       flags_seen_[mailbox] = steady_clock::now();
       failures_.erase(mailbox);
       co_return synced;
@@ -478,10 +483,16 @@ class Worker::Impl {
       co_return Result<>();
     }
     if (!space_) co_return Result<>();
-    CO_TRY(const ReplayOutcome outcome,
-           co_await replay(client, account_,
-                           {*space_, !tier_.uid_next_lies, log_.with_session("replay")}));
+    CO_TRY(const ReplayOutcome outcome, co_await replay(client, account_,
+                                                        {*space_, !tier_.uid_next_lies, &put_off_,
+                                                         log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
+    for (const cache::MailboxId mailbox : outcome.renumbered) {
+      // One that cannot be brought in step is not tried without a pause.
+      if (failures_.contains(mailbox)) continue;
+      renumbered_.insert(mailbox);
+      mark_dirty(mailbox, true);
+    }
     release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
@@ -518,10 +529,12 @@ class Worker::Impl {
 
   std::deque<cache::MailboxId> dirty_;  // to be synced, the urgent ones in front
   std::int64_t replay_again_ = 0;
-  int throttles_ = 0;  // in a row
+  std::map<cache::JournalSeq, std::int64_t> put_off_;  // on this connection
+  int throttles_ = 0;                                  // in a row
   steady_clock::time_point throttled_;
   std::map<cache::MailboxId, Failure> failures_;  // since it was last in step
   std::set<cache::MailboxId> held_;               // wait for a creating write to be told apart
+  std::set<cache::MailboxId> renumbered_;         // what was under way there is to be found again
   std::set<cache::MailboxId> audits_;             // all of their flags are to be looked at
   std::uint64_t sweeps_ = 0;
   std::map<cache::MailboxId, steady_clock::time_point> flags_seen_;  // plain tier: all of them
