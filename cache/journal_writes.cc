@@ -6,6 +6,20 @@
 #include "cache/flag_change.h"
 
 namespace cache {
+namespace {
+
+// What `copy` was to make and upstream did not; with bytes of its own here, or without.
+imap::SequenceSet unmade(const Mailbox& box, const JournalCopy& copy, bool has_bytes) {
+  imap::SequenceSet uids;
+  for (const auto& [from, to] : copy.uids) {
+    const MessageEntry* entry = box.find_any(to);
+    if (entry == nullptr || entry->upstream_uid.is_set()) continue;
+    if (entry->has(kHaveBody) == has_bytes) uids.add(to);
+  }
+  return uids;
+}
+
+}  // namespace
 
 bool Account::creation_in_flight(MailboxId mailbox) const {
   return std::ranges::any_of(journal_index_.creators(mailbox),
@@ -87,6 +101,13 @@ void Account::replayed_in(Change* change, JournalSeq seq, const ReplayedUids* cr
       sources.add(from);
     }
     if (copy->move) erase_hidden(change, copy->from, sources);
+    // The destination was looked at: what is not there was not made, as its source was gone, and is
+    // uploaded instead. Else it may be there.
+    const Folder* to = folder(copy->to);
+    const bool is_known = created != nullptr && created->uid_validity.is_set();
+    if (is_known && to != nullptr && to->box) {
+      upload_orphans(change, copy->to, unmade(*to->box, *copy, true));
+    }
     if (created != nullptr) erase_unmade(change, *copy);
   } else if (const auto* expunge = std::get_if<JournalExpunge>(&op)) {
     erase_hidden(change, expunge->mailbox, expunge->uids);
@@ -110,18 +131,11 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   }
 }
 
-// Copies that upstream did not make, as their source was gone there, and whose bytes are not here:
-// there is nothing left to show.
+// Copies that upstream did not make and whose bytes are not here: there is nothing left to show.
 void Account::erase_unmade(Change* change, const JournalCopy& copy) {
   Folder* found = folder(copy.to);
   if (found == nullptr || !found->box) return;
-  Edit edit(change, found->box);
-  imap::SequenceSet unmade;
-  for (const auto& [from, to] : copy.uids) {
-    const MessageEntry* entry = edit.find_any(to);
-    if (entry != nullptr && !entry->upstream_uid.is_set() && !entry->has(kHaveBody)) unmade.add(to);
-  }
-  vanish_in(change, found->box, unmade);
+  vanish_in(change, found->box, unmade(*found->box, copy, false));
 }
 
 // Hidden rows have done their duty.

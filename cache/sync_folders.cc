@@ -76,12 +76,23 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
   const auto listed_raw = [](const UpstreamMailbox& m) -> std::string_view {
     return m.upstream_name;
   };
-  match([](const MailboxRecord& r) -> std::string_view { return r.upstream.mailbox_id; },
-        [](const UpstreamMailbox& m) -> std::string_view { return m.mailbox_id; });
+  // One that was deleted here, while a mailbox that is seen here has its name upstream: it was made
+  // anew before upstream deleted it, and the name is the new one's.
+  std::set<std::string_view> seen;
+  for (const auto& [name, record] : by_name_) seen.insert(record->upstream.name);
+  const auto is_taken_over = [&seen](const MailboxRecord& record) {
+    return (record.attributes & kDeletedHere) != 0 && seen.contains(record.upstream.name);
+  };
+  match(
+      [&](const MailboxRecord& r) -> std::string_view {
+        return is_taken_over(r) ? std::string_view() : std::string_view(r.upstream.mailbox_id);
+      },
+      [](const UpstreamMailbox& m) -> std::string_view { return m.mailbox_id; });
   // What was renamed or deleted here is upstream under its old name still.
   match(
       [&](const MailboxRecord& r) -> std::string_view {
-        const bool is_old = plan.renamed.contains(r.id) || (r.attributes & kDeletedHere) != 0;
+        const bool is_old = plan.renamed.contains(r.id) ||
+                            ((r.attributes & kDeletedHere) != 0 && !is_taken_over(r));
         return is_old ? std::string_view(r.upstream.name) : std::string_view();
       },
       listed_raw);

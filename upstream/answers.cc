@@ -14,10 +14,10 @@ namespace {
 using imap::Code;
 
 // How servers without response codes say that it will pass.
-constexpr std::array<std::string_view, 13> kPassingWords = {
-    "throttl",        "rate limit",   "too many",        "try again", "temporar",
-    "unavailable",    "overload",     "backoff",         "bandwidth", "not connected",
-    "internal error", "server error", "connection limit"};
+constexpr std::array<std::string_view, 14> kPassingWords = {
+    "throttl",        "rate limit",   "too many",         "try again",      "temporar",
+    "unavailable",    "overload",     "backoff",          "bandwidth",      "not connected",
+    "internal error", "server error", "connection limit", "no longer exist"};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -35,8 +35,9 @@ bool sounds_passing(std::string_view text) {
 
 Errc meaning(const Answer& answer) {
   const imap::ResponseText& text = answer.text;
+  // EXPUNGEISSUED: some of the messages are gone, which the next look at the mailbox finds.
   for (const Code code : {Code::kUnavailable, Code::kInUse, Code::kThrottled, Code::kServerBug,
-                          Code::kContactAdmin}) {
+                          Code::kContactAdmin, Code::kExpungeIssued}) {
     if (text.has(code)) return Errc::kUnavailable;
   }
   if (text.has(Code::kTryCreate) || text.has(Code::kNonExistent)) return Errc::kNotFound;

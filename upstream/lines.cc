@@ -83,6 +83,13 @@ void Lines::wake_all() {
   for (Client* client : clients_) client->wake();
 }
 
+void Lines::set_trust(bool condstore, bool qresync) {
+  condstore_ = condstore;
+  qresync_ = qresync;
+  if (condstore) return;
+  for (Client* client : clients_) client->distrust(imap::Capability::kCondstore);
+}
+
 void Lines::set_trace(bool on) {
   trace_ = on;
   for (Client* client : clients_) client->set_trace(on);
@@ -119,6 +126,7 @@ Task<Result<Connected>> Lines::open(Line* line) {
   request.log = log_.with_session(line->purpose_);
   Result<Connected> connected =
       co_await upstream::connect(loop_, std::move(request), stop_.get_token());
+  if (connected && !condstore_) connected->client->distrust(imap::Capability::kCondstore);
   if (!connected && connected.error().code() == Errc::kPermission) {
     refused_until_ = Clock::now() + kRefusedDelay;
     refusal_ = connected.error().text();

@@ -109,8 +109,8 @@ class Lines {
   /// IDLE ends everywhere: those that listen find out whether their connections are dead.
   void wake_all();
   void set_trace(bool on);
-  /// Whether QRESYNC is asked for with the next connections.
-  void set_qresync(bool on) { qresync_ = on; }
+  /// What of MODSEQ is made use of: CONDSTORE on every connection, QRESYNC on the next ones.
+  void set_trust(bool condstore, bool qresync);
 
   /// Why the server does not accept the credentials; empty unless it is so.
   const std::string& refusal() const { return refusal_; }
@@ -143,6 +143,7 @@ class Lines {
   Clock::time_point refused_until_;
   std::string refusal_;
   bool trace_ = false;
+  bool condstore_ = true;
   bool qresync_ = true;
   std::uint64_t bytes_in_ = 0;  // of connections that are closed
   std::uint64_t bytes_out_ = 0;

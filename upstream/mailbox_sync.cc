@@ -30,18 +30,11 @@ class Syncing {
     if (!selected_.mailbox_id.empty()) state_.mailbox_id = selected_.mailbox_id;
     const bool renumbered = state_.uids_known && selected_.uid_validity.is_set() &&
                             state_.uid_validity != selected_.uid_validity;
-    if (renumbered) {
-      options_.log.warning(
-          "upstream gave the mailbox a new UIDVALIDITY: finding its messages again");
-      // Noted first: after a cut in the middle, what was known of the old numbers is not believed.
-      CO_TRY_VOID(co_await forget_progress());
-      CO_TRY_VOID(co_await rebind_mailbox(client_, account_, mailbox_, selected_.uid_validity,
-                                          selected_.exists, options_.brake));
-      state_.highest_modseq = 0;
-      state_.flags_known = false;
-    }
+    const bool other = renumbered || is_an_earlier_one();
+    if (options_.finds_sent && !other) co_return Result<>();
+    if (other) CO_TRY_VOID(co_await rebind(renumbered));
     if (selected_.uid_validity.is_set()) state_.uid_validity = selected_.uid_validity;
-    if (!state_.uids_known || renumbered) {
+    if (!state_.uids_known || other) {
       CO_TRY_VOID(co_await learn_all());
     } else {
       CO_TRY_VOID(co_await learn_changes());
@@ -70,6 +63,58 @@ class Syncing {
     Client* client_;
   };
 
+  bool is_an_earlier_one() {
+    if (!state_.uids_known) return false;
+    const WentBack back = went_back(*mailbox_, selected_);
+    if (back == WentBack::kModSeq && options_.tier->condstore) {
+      options_.log.warning("HIGHESTMODSEQ was {} and is {}: looking at all of the mailbox",
+                           state_.highest_modseq, selected_.highest_modseq);
+      // Once may be a backup that was put back.
+      if (!options_.tier->went_back.insert(mailbox_->id()).second) {
+        distrust_condstore("HIGHESTMODSEQ goes down");
+      }
+      return true;
+    }
+    if (back != WentBack::kUidNext || options_.tier->uid_next_lies) return false;
+    options_.log.warning("UIDNEXT is {}, and there are messages above it: finding them again",
+                         selected_.uid_next);
+    return true;
+  }
+
+  Task<Result<>> rebind(bool renumbered) {
+    if (renumbered) {
+      options_.log.warning(
+          "upstream gave the mailbox a new UIDVALIDITY: finding its messages again");
+    }
+    const std::span<const std::pair<imap::Uid, imap::Uid>> bound = mailbox_->by_upstream();
+    const std::vector<std::pair<imap::Uid, imap::Uid>> before(bound.begin(), bound.end());
+    // Noted first: after a cut in the middle, what was known of the old numbers is not believed.
+    CO_TRY_VOID(co_await forget_progress());
+    const imap::UidValidity validity =
+        selected_.uid_validity.is_set() ? selected_.uid_validity : state_.uid_validity;
+    CO_TRY_VOID(co_await rebind_mailbox(client_, account_, mailbox_, validity, selected_.exists,
+                                        options_.brake));
+    if (!renumbered && std::ranges::equal(before, mailbox_->by_upstream()) &&
+        went_back(*mailbox_, selected_) == WentBack::kUidNext) {
+      options_.log.warning("UIDNEXT is not believed any more: all messages are what they were");
+      options_.tier->uid_next_lies = true;
+    }
+    state_.uid_next = 0;
+    state_.highest_modseq = 0;
+    state_.flags_known = false;
+    co_return Result<>();
+  }
+
+  void distrust_condstore(std::string why) {
+    options_.log.warning("CONDSTORE is switched off for this server: {}", why);
+    options_.tier->distrust_condstore(std::move(why));
+    client_->distrust(imap::Capability::kCondstore);
+  }
+  void distrust_qresync(std::string why) {
+    options_.log.warning("QRESYNC is switched off for this server: {}", why);
+    options_.tier->distrust_qresync(std::move(why));
+  }
+
   Task<Result<>> forget_progress() {
     cache::UpstreamState state = mailbox_->record().upstream;
     state.highest_modseq = 0;
@@ -91,8 +136,25 @@ class Syncing {
       qresync = imap::QresyncParameter{state_.uid_validity, imap::ModSeq(state_.highest_modseq),
                                        std::nullopt, std::nullopt};
     }
-    co_return co_await select_mailbox(client_, state_.name, options_.tier->condstore,
-                                      std::move(qresync));
+    const bool condstore = options_.tier->condstore;
+    Result<SelectedMailbox> opened =
+        co_await select_mailbox(client_, state_.name, condstore, qresync);
+    if (opened || !condstore || !is_no(opened.error())) co_return opened;
+    // It may be the parameter that is not understood.
+    Result<SelectedMailbox> plain =
+        co_await select_mailbox(client_, state_.name, false, std::nullopt);
+    if (!plain) co_return opened;
+    if (qresync) {
+      distrust_qresync("SELECT (QRESYNC ...) is refused");
+    } else {
+      distrust_condstore("SELECT (CONDSTORE) is refused");
+    }
+    co_return plain;
+  }
+
+  // Whether the server has said no, for no known reason.
+  bool is_no(const Error& error) const {
+    return client_->is_alive() && error.code() == Errc::kInvalid;
   }
 
   // First sight: the UIDs fix ours and make the mailbox selectable; flags follow, newest first.
@@ -143,6 +205,8 @@ class Syncing {
       CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), std::move(known),
                                        {.date_and_size = true}));
       state_.flags_known = true;
+    } else if (options_.audit_flags) {
+      CO_TRY_VOID(co_await sweep_flags());
     } else if (!used_qresync()) {
       CO_TRY_VOID(co_await learn_flags());
     }
@@ -166,13 +230,23 @@ class Syncing {
   Task<Result<>> learn_flags() {
     if (options_.tier->condstore && state_.highest_modseq > 0 && selected_.highest_modseq > 0) {
       if (selected_.highest_modseq == state_.highest_modseq) co_return Result<>();
-      CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), imap::SequenceSet::all(),
-                                       {.changed_since = state_.highest_modseq}));
-      co_return Result<>();
+      const Result<std::size_t> told =
+          co_await fetch_facts(client_, account_, mailbox_->id(), imap::SequenceSet::all(),
+                               {.changed_since = state_.highest_modseq});
+      if (told) co_return Result<>();
+      if (!is_no(told.error())) co_return fail(told.error());
+      distrust_condstore("FETCH (CHANGEDSINCE) is refused");
     }
-    if (!options_.sweep_flags) co_return Result<>();
-    imap::SequenceSet known;
-    for (const auto& [theirs, ours] : mailbox_->by_upstream()) known.add(theirs);
+    if (options_.tier->condstore && selected_.exists > 0 && selected_.highest_modseq == 0 &&
+        !selected_.no_modseq) {
+      distrust_condstore("SELECT tells no HIGHESTMODSEQ");
+    }
+    if (options_.sweep_flags) CO_TRY_VOID(co_await sweep_flags());
+    co_return Result<>();
+  }
+
+  Task<Result<>> sweep_flags() {
+    imap::SequenceSet known = known_of_all();
     if (!known.empty()) {
       CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), std::move(known), {}));
     }
@@ -186,10 +260,10 @@ class Syncing {
     CO_TRY(uids, co_await all_uids(client_));
     if (used_qresync() && !known_of_all().minus(uids).minus(late_vanished_).empty()) {
       // It should have told of these: it does so no more for this server.
-      options_.tier->qresync = false;
-      options_.tier->distrust = "QRESYNC missed messages that are gone";
-      options_.log.warning(
-          "QRESYNC is switched off for this server: it missed messages that are gone");
+      distrust_qresync("QRESYNC missed messages that are gone");
+    }
+    if (!selected_.vanished.intersected(uids).empty()) {
+      distrust_qresync("QRESYNC told that messages are gone that are there");
     }
     CO_TRY_VOID(co_await remove_missing(uids));
     const imap::SequenceSet unknown = uids.minus(known_of_all());
@@ -204,7 +278,7 @@ class Syncing {
     const std::span<const std::pair<imap::Uid, imap::Uid>> bound = mailbox_->by_upstream();
     const std::uint32_t after_last = bound.empty() ? 1 : bound.back().first.value() + 1;
     state_.uid_next = std::max({state_.uid_next, selected_.uid_next, after_last});
-    state_.highest_modseq = selected_.highest_modseq;
+    state_.highest_modseq = options_.tier->condstore ? selected_.highest_modseq : 0;
     state_.messages = static_cast<std::uint32_t>(bound.size());
     state_.last_good_check = now_seconds();
     co_return co_await store_state();

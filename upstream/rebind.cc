@@ -45,6 +45,24 @@ class Known {
   std::map<std::string, Row> rows_;
 };
 
+// Rows that are not bound because what brings them there was cut off: it may have arrived.
+std::vector<imap::Uid> sent_to(const cache::Account& account, const cache::Mailbox& mailbox) {
+  std::vector<imap::Uid> uids;
+  for (const auto& [seq, entry] : account.journal()) {
+    if (!cache::was_sent(entry) || cache::mailbox_of(entry.op) != mailbox.id()) continue;
+    if (const auto* append = std::get_if<cache::JournalAppend>(&entry.op)) {
+      uids.push_back(append->uid);
+    } else if (const auto* copy = std::get_if<cache::JournalCopy>(&entry.op)) {
+      for (const auto& [from, into] : copy->uids) uids.push_back(into);
+    }
+  }
+  std::erase_if(uids, [&mailbox](imap::Uid uid) {
+    const cache::MessageEntry* entry = mailbox.find_any(uid);
+    return entry == nullptr || entry->upstream_uid.is_set();
+  });
+  return uids;
+}
+
 }  // namespace
 
 Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::MailboxRef mailbox,
@@ -98,6 +116,11 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
       if (const cache::MessageEntry* entry = std::as_const(*mailbox).find_any(uid))
         entries.push_back(*entry);
     }
+    known = entries.size();
+    // Behind the others: of twins, theirs is the last.
+    for (const imap::Uid uid : sent_to(*account, *mailbox)) {
+      entries.push_back(*std::as_const(*mailbox).find_any(uid));
+    }
     std::vector<std::string> ids(entries.size());
     const Result<> read = co_await run_blocking(
         account->executor(), [&entries, &ids, reader = account->reader()]() -> Result<> {
@@ -110,7 +133,6 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
           });
         });
     if (!read) co_return read;
-    known = entries.size();
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const cache::MessageEntry& entry = entries[i];
       (ids[i].empty() ? by_date : by_id)
@@ -124,7 +146,12 @@ Task<Result<>> rebind_mailbox(Client* client, cache::Account* account, cache::Ma
     if (ours) pairs.emplace_back(*ours, one.uid);
   }
   std::ranges::sort(pairs);
-  const std::size_t gone = known - pairs.size();
+  const auto is_bound = [&mailbox](const auto& pair) {
+    const cache::MessageEntry* entry = std::as_const(*mailbox).find_any(pair.first);
+    return entry != nullptr && entry->upstream_uid.is_set();
+  };
+  const auto found = static_cast<std::size_t>(std::ranges::count_if(pairs, is_bound));
+  const std::size_t gone = known - found;
   if (gone > 0 && brake && !brake(mailbox->id(), gone, known)) {
     co_return fail(Errc::kUnavailable,
                    fmt::format("{} of {} messages are not found under upstream's new UIDVALIDITY: "

@@ -17,6 +17,12 @@ constexpr std::uint32_t kMaxAttempts = 20;  // of passing trouble, before the op
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
 constexpr std::int64_t kUnfinishedSeconds = 30;
 
+// Whether two names are the same, or one lies below the other.
+bool meet(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return b.starts_with(a) && (a.size() == b.size() || b[a.size()] == '/');
+}
+
 }  // namespace
 
 Task<Result<ReplayOutcome>> Replaying::run() {
@@ -29,16 +35,27 @@ Task<Result<ReplayOutcome>> Replaying::run() {
 // The first entry that may be done now. What a mailbox waits for blocks what comes behind it.
 const cache::JournalEntry* Replaying::next_entry() {
   std::set<cache::MailboxId> blocked = blocked_;
+  std::vector<std::string> blocked_names;
   const std::int64_t now = now_seconds();
   for (const auto& [seq, entry] : account_->journal()) {
     if (entry.state == cache::JournalState::kParked) continue;
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
-    const bool waits = entry.next_try > now || done_.contains(seq);
-    const bool behind = std::ranges::any_of(
-        touched, [&blocked](cache::MailboxId id) { return blocked.contains(id); });
+    const auto put_off = options_.put_off->find(seq);
+    const std::int64_t when =
+        std::max(entry.next_try, put_off == options_.put_off->end() ? 0 : put_off->second);
+    const bool waits = when > now || done_.contains(seq);
+    const std::vector<std::string> names = names_of(entry.op);
+    const bool behind =
+        std::ranges::any_of(touched,
+                            [&blocked](cache::MailboxId id) { return blocked.contains(id); }) ||
+        std::ranges::any_of(names, [&blocked_names](const std::string& name) {
+          return std::ranges::any_of(
+              blocked_names, [&name](const std::string& other) { return meet(name, other); });
+        });
     if (waits || behind) {
-      if (waits && !done_.contains(seq)) note_next_try(entry.next_try);
+      if (waits && !done_.contains(seq)) note_next_try(when);
       blocked.insert(touched.begin(), touched.end());
+      blocked_names.insert(blocked_names.end(), names.begin(), names.end());
       continue;
     }
     return &entry;
@@ -54,6 +71,23 @@ std::vector<cache::MailboxId> Replaying::mailboxes_of(const cache::JournalOp& op
   if (const auto* copy = std::get_if<cache::JournalCopy>(&op)) return {copy->from, copy->to};
   const cache::MailboxId id = cache::mailbox_of(op);
   return id ? std::vector{id} : std::vector<cache::MailboxId>{};
+}
+
+// The names that it makes or takes away: a mailbox that was deleted and one that was then made
+// under its name are two, and what is done to one must not happen to the other.
+std::vector<std::string> Replaying::names_of(const cache::JournalOp& op) const {
+  if (const auto* rename = std::get_if<cache::JournalRename>(&op)) {
+    return {rename->from, rename->to};
+  }
+  if (const auto* deleted = std::get_if<cache::JournalDelete>(&op)) {
+    return {our_name(options_.space, imap::MailboxName::from_server(deleted->upstream_name, false),
+                     options_.space.delimiter)};
+  }
+  if (const auto* created = std::get_if<cache::JournalCreate>(&op)) {
+    const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
+    if (record != nullptr) return {record->name};
+  }
+  return {};
 }
 
 Task<Result<>> Replaying::dispatch(JournalSeq seq) {
@@ -110,10 +144,9 @@ Task<Result<>> Replaying::unfinished(JournalEntry entry, Error error) {
   if (!client_->is_alive()) co_return fail(std::move(error));
   const auto now = account_->journal().find(entry.seq);
   const bool too_often = now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
-  // After a renumbering the note says nothing, and the mailbox cannot be brought in step while
-  // something is in flight: sent twice is better than lost.
-  if (too_often || error.code() == Errc::kStale) {
-    co_return co_await refused({entry.seq}, std::move(error));
+  if (too_often) co_return co_await refused({entry.seq}, std::move(error));
+  if (error.code() == Errc::kStale) {
+    for (const cache::MailboxId id : mailboxes_of(entry.op)) outcome_.renumbered.insert(id);
   }
   // Counts the try, and keeps the note.
   if (now != account_->journal().end() && now->second.in_flight) {
@@ -121,7 +154,9 @@ Task<Result<>> Replaying::unfinished(JournalEntry entry, Error error) {
     (void)co_await account_->mark_in_flight({entry.seq}, note);
   }
   options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds, error.text());
-  note_next_try(now_seconds() + kUnfinishedSeconds);
+  const std::int64_t when = now_seconds() + kUnfinishedSeconds;
+  (*options_.put_off)[entry.seq] = when;
+  note_next_try(when);
   for (const cache::MailboxId id : mailboxes_of(entry.op)) blocked_.insert(id);
   done_.insert(entry.seq);
   co_return Result<>();
@@ -144,14 +179,18 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
     co_return Result<>();
   }
   selected_ = {};
-  CO_TRY(selected_state_,
-         co_await select_mailbox(client_, name, client_->has(imap::Capability::kCondstore),
-                                 std::nullopt));
+  CO_TRY(selected_state_, co_await select_mailbox(client_, name, false, std::nullopt));
   if (known.is_set() && selected_state_.uid_validity.is_set() &&
       known != selected_state_.uid_validity) {
     outcome_.folders_changed = true;  // a look at the counters finds what is to be done
     // Its UIDs mean other messages now: nothing is done before they have been found again.
     co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+  }
+  CO_TRY(const cache::MailboxRef known_box, co_await account_->open_mailbox(id));
+  const WentBack back = went_back(*known_box, selected_state_);
+  if (back == WentBack::kModSeq || (back == WentBack::kUidNext && options_.trusts_uid_next)) {
+    outcome_.folders_changed = true;
+    co_return fail(Errc::kStale, "the mailbox is an earlier one: its UIDs may mean other messages");
   }
   client_->set_selected(Client::Selected{std::move(name), selected_state_.uid_validity});
   selected_ = id;

@@ -1,6 +1,8 @@
 // Replay: what clients wrote here, done upstream.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/log.h"
@@ -14,12 +16,18 @@ namespace upstream {
 
 struct ReplayOptions {
   Namespace space;
+  bool trusts_uid_next = true;  // a mailbox with messages above it is an earlier one
+  // What is to be looked at again, and not before when, in seconds since 1970. Never null.
+  std::map<cache::JournalSeq, std::int64_t>* put_off = nullptr;
   Log log;
 };
 
 struct ReplayOutcome {
   bool folders_changed = false;  // the folder list has to be read again
-  std::int64_t next_try = 0;     // seconds since 1970: when something that failed wants another try
+  // Mailboxes with other UIDs than before: what was under way there is to be found among them, by
+  // sync_mailbox() with `finds_sent`, before it can be told whether it has arrived.
+  std::set<cache::MailboxId> renumbered = {};
+  std::int64_t next_try = 0;  // seconds since 1970: when something that failed wants another try
 };
 
 /// Works through the journal in order, for as long as there is something that can be done now.

@@ -64,6 +64,12 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
   const Result<cache::Digest> digest = co_await digest_of(op.message);
   if (!digest) co_return co_await refused({entry.seq}, digest.error());
   const std::vector<Sought> sought = {{op.uid, *digest}};
+  {
+    CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
+    const cache::MessageEntry* row = std::as_const(*mailbox).find_any(op.uid);
+    // Found when the mailbox was renumbered.
+    if (row != nullptr && row->upstream_uid.is_set()) co_return co_await done({entry.seq});
+  }
   if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
     Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, *entry.in_flight, sought);
     if (!found) co_return co_await unfinished(std::move(entry), found.error());
@@ -94,7 +100,17 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
       (void)co_await account_->park({entry.seq}, appended.unreadable->text());
     }
   }
-  if (appended.refusal) co_return co_await refused({entry.seq}, *appended.refusal);
+  if (appended.refusal) {
+    if (!client_->is_alive()) co_return fail(*appended.refusal);
+    // A server in trouble may say NO and have it all the same.
+    if (is_passing(*appended.refusal)) {
+      Result<cache::ReplayedUids> kept =
+          co_await find_created(op.mailbox, note_of(entry.seq), sought);
+      if (!kept) co_return co_await unfinished(std::move(entry), kept.error());
+      if (!kept->uids.empty()) co_return co_await done({entry.seq}, std::move(*kept));
+    }
+    co_return co_await refused({entry.seq}, *appended.refusal);
+  }
   cache::ReplayedUids created;
   if (appended.code && !appended.code->uids.empty() &&
       is_plausible(note_of(entry.seq), appended.code->uid_validity,
@@ -104,7 +120,8 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
     co_return co_await done({entry.seq}, std::move(created));
   }
   // Without UIDPLUS: looked up in the destination.
-  Result<cache::ReplayedUids> found = co_await find_created(op.mailbox, note_of(entry.seq), sought);
+  Result<cache::ReplayedUids> found =
+      co_await find_created(op.mailbox, note_of(entry.seq), sought, {}, true);
   if (!found) co_return co_await unfinished(std::move(entry), found.error());
   co_return co_await done({entry.seq}, std::move(*found));
 }

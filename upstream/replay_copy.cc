@@ -1,6 +1,7 @@
 // Replay of COPY and MOVE.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "upstream/answers.h"
 #include "upstream/messages.h"
@@ -17,46 +18,60 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     co_return co_await refused({entry.seq},
                                Error(Errc::kNotFound, "the destination is not there upstream"));
   }
-  CO_TRY(const cache::MailboxRef source, co_await account_->open_mailbox(op.from));
+  // None when it was deleted upstream while this was under way.
+  const Result<cache::MailboxRef> source = co_await account_->open_mailbox(op.from);
+  if (!source && source.error().code() != Errc::kNotFound) co_return fail(source.error());
   CO_TRY(const cache::MailboxRef destination, co_await account_->open_mailbox(op.to));
 
   // What was under way when a connection broke may have arrived.
-  std::map<imap::Uid, imap::Uid> arrived;  // ours, upstream's
+  std::set<imap::Uid> arrived;  // ours
   cache::ReplayedUids created;
   if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
-    std::vector<Sought> sought;
+    std::vector<imap::Uid> made;
     for (const auto& [from, into] : op.uids) {
       const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
-      if (row == nullptr) continue;
-      const Result<cache::Digest> digest = co_await digest_of(row->message);
-      if (digest) sought.push_back({into, *digest});
+      // Found when the mailbox was renumbered.
+      if (row != nullptr && row->upstream_uid.is_set()) {
+        arrived.insert(into);
+      } else {
+        made.push_back(into);
+      }
     }
+    Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
+    if (!sought) co_return co_await unfinished(std::move(entry), sought.error());
     Result<cache::ReplayedUids> found =
-        co_await find_created(op.to, *entry.in_flight, std::move(sought));
+        co_await find_created(op.to, *entry.in_flight, std::move(*sought));
     if (!found) co_return co_await unfinished(std::move(entry), found.error());
     created = std::move(*found);
-    arrived.insert(created.uids.begin(), created.uids.end());
+    for (const auto& [ours, theirs] : created.uids) arrived.insert(ours);
   }
 
   std::vector<imap::Uid> wanted;           // upstream's, in the source
   std::map<imap::Uid, imap::Uid> into_of;  // upstream's in the source, ours in the destination
   std::vector<imap::Uid> moved_already;    // upstream's in the source: to be removed there
-  std::vector<imap::Uid> without_source;   // ours in the destination
+  std::vector<imap::Uid> unknown;          // ours in the source: their header is not cached
   for (const auto& [from, into] : op.uids) {
-    const cache::MessageEntry* row = std::as_const(*source).find_any(from);
-    const bool has_source = row != nullptr && row->upstream_uid.is_set();
+    const cache::MessageEntry* row = source ? std::as_const(**source).find_any(from) : nullptr;
+    if (row == nullptr || !row->upstream_uid.is_set()) continue;  // not made: uploaded at the end
     if (arrived.contains(into)) {
-      if (has_source) moved_already.push_back(row->upstream_uid);
-    } else if (has_source) {
-      wanted.push_back(row->upstream_uid);
-      into_of[row->upstream_uid] = into;
-    } else {
-      without_source.push_back(into);
+      moved_already.push_back(row->upstream_uid);
+      continue;
+    }
+    wanted.push_back(row->upstream_uid);
+    into_of[row->upstream_uid] = into;
+    if (!row->has(cache::kHaveBody) && !row->has(cache::kHaveHeader)) unknown.push_back(from);
+  }
+  if (!unknown.empty()) {
+    const Result<> cached = co_await cache_headers(*source, std::move(unknown));
+    if (!cached) {
+      co_return co_await (arrived.empty() ? refused({entry.seq}, cached.error())
+                                          : unfinished(std::move(entry), cached.error()));
     }
   }
-  if (arrived.empty()) {
+  if (created.uids.empty()) {
     if (const Result<> noted = co_await note_in_flight(entry.seq, op.to); !noted) {
-      co_return co_await refused({entry.seq}, noted.error());
+      co_return co_await (arrived.empty() ? refused({entry.seq}, noted.error())
+                                          : unfinished(std::move(entry), noted.error()));
     }
   } else if (entry.in_flight) {
     // What has arrived is to be found again should this be cut as well: the first note counts.
@@ -71,49 +86,41 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     std::ranges::sort(wanted);
     Transferred transferred;
     const Result<> sent = co_await transfer(op, wanted, &transferred);
-    if (!sent) {
-      const bool untouched = arrived.empty() && !transferred.any;
-      co_return co_await (untouched ? refused({entry.seq}, sent.error())
-                                    : unfinished(std::move(entry), sent.error()));
-    }
+    if (!sent && !client_->is_alive()) co_return fail(sent.error());
     const cache::InFlight note = note_of(entry.seq);
-    for (const imap::CopyUidCode& code : transferred.codes) {
-      const auto pairs = code.pairs();
-      // All of it is believed, or nothing.
-      const bool believed = pairs && std::ranges::all_of(*pairs, [&](const auto& pair) {
-                              return into_of.contains(pair.first) &&
-                                     is_plausible(note, code.uid_validity, pair.second);
-                            });
-      if (!believed) {
-        transferred.told_all = false;
-        continue;
-      }
-      created.uid_validity = code.uid_validity;
-      for (const auto& [theirs, there] : *pairs) {
-        created.uids.emplace_back(into_of.at(theirs), there);
-        into_of.erase(theirs);
+    if (sent) {
+      for (const imap::CopyUidCode& code : transferred.codes) {
+        const auto pairs = code.pairs();
+        // All of it is believed, or nothing.
+        const bool believed = pairs && std::ranges::all_of(*pairs, [&](const auto& pair) {
+                                return into_of.contains(pair.first) &&
+                                       is_plausible(note, code.uid_validity, pair.second);
+                              });
+        if (!believed) continue;
+        created.uid_validity = code.uid_validity;
+        for (const auto& [theirs, there] : *pairs) {
+          created.uids.emplace_back(into_of.at(theirs), there);
+          into_of.erase(theirs);
+        }
       }
     }
     if (!into_of.empty()) {
-      std::vector<Sought> sought;
-      for (const auto& [theirs, into] : into_of) {
-        const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
-        if (row == nullptr) continue;
-        const Result<cache::Digest> digest = co_await digest_of(row->message);
-        if (digest) sought.push_back({into, *digest});
-      }
+      // Not told of, or refused: a MOVE may have moved some before it failed (RFC 6851 3.3).
+      std::vector<imap::Uid> made;
+      for (const auto& [theirs, into] : into_of) made.push_back(into);
+      Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
+      if (!sought) co_return co_await unfinished(std::move(entry), sought.error());
       Result<cache::ReplayedUids> found =
-          co_await find_created(op.to, note, std::move(sought), created.uids);
+          co_await find_created(op.to, note, std::move(*sought), created.uids);
       if (!found) co_return co_await unfinished(std::move(entry), found.error());
       created.uid_validity = found->uid_validity;
       created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
-      // A server that tells of all the others: these were gone before they could be copied.
-      if (transferred.told_all) {
-        for (const auto& [ours, theirs] : found->uids) {
-          std::erase_if(into_of, [ours](const auto& one) { return one.second == ours; });
-        }
-        for (const auto& [theirs, into] : into_of) without_source.push_back(into);
-      }
+    }
+    if (!sent) {
+      outcome_.folders_changed = true;  // a source that is gone is to be noticed
+      const bool untouched = created.uids.empty() && !transferred.any;
+      co_return co_await (untouched ? refused({entry.seq}, sent.error())
+                                    : unfinished(std::move(entry), sent.error()));
     }
   }
   if (op.move && !moved_already.empty()) {
@@ -121,27 +128,17 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     if (removed) removed = co_await remove(std::move(moved_already));
     if (!removed) co_return co_await unfinished(std::move(entry), removed.error());
   }
-  // Those whose source is gone are sent from the cache, if their bytes are here.
-  for (const imap::Uid into : without_source) {
-    const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
-    if (row == nullptr || !row->has(cache::kHaveBody)) continue;
-    imap::FlagList flags;
-    flags.system = row->visible.system;
-    CO_TRY(const Appended appended, co_await send_message(op.to, row->message, std::move(flags),
-                                                          row->internal_date, row->date_zone));
-    // Sent so that nothing is lost: one that cannot be stays here, in the destination.
-    if (!client_->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
-    if (appended.refusal) {
-      options_.log.error("a message whose source is gone is kept here alone: {}",
-                         appended.refusal->text());
-    }
-    if (appended.code && !appended.code->uids.empty()) {
-      created.uid_validity = appended.code->uid_validity;
-      created.uids.emplace_back(into, imap::Uid(*appended.code->uids.begin()));
-    }
-  }
+  // What is not named now is known not to be there: it is uploaded, by an entry of its own.
+  if (!created.uid_validity.is_set()) created.uid_validity = note_of(entry.seq).uid_validity;
   std::ranges::sort(created.uids);
   co_return co_await done({entry.seq}, std::move(created));
+}
+
+Task<Result<>> Replaying::cache_headers(cache::MailboxRef source, std::vector<imap::Uid> uids) {
+  CO_TRY_VOID(co_await select(source->id()));
+  std::ranges::sort(uids);
+  co_return co_await fetch_summaries(
+      client_, account_, source, imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)));
 }
 
 Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
@@ -170,11 +167,7 @@ Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid>
     if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
     transferred->any = true;
     if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
-    if (code) {
-      transferred->codes.push_back(*code);
-    } else {
-      transferred->told_all = false;
-    }
+    if (code) transferred->codes.push_back(*code);
   }
   if (op.move && !move) CO_TRY_VOID(co_await remove(std::move(uids)));
   co_return Result<>();

@@ -1,4 +1,6 @@
 // Replay of CREATE, DELETE, RENAME and SUBSCRIBE.
+#include <algorithm>
+
 #include "upstream/answers.h"
 #include "upstream/replaying.h"
 
@@ -46,7 +48,11 @@ Task<Result<>> Replaying::leave_mailbox() {
 }
 
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
-  if (op.upstream_name.empty()) co_return co_await done({entry.seq});
+  // A mailbox that is seen here may have the name by now: it was made anew while this waited.
+  const bool is_taken = std::ranges::any_of(account_->mailboxes(), [&op](const auto& one) {
+    return one.second->id != op.mailbox && one.second->upstream.name == op.upstream_name;
+  });
+  if (op.upstream_name.empty() || is_taken) co_return co_await done({entry.seq});
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(
       imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});

@@ -35,8 +35,8 @@ Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbo
 }
 
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
-                                                          std::vector<Sought> sought,
-                                                          UidPairs told) {
+                                                          std::vector<Sought> sought, UidPairs told,
+                                                          bool surely) {
   client_->set_selected({});  // what is new there must be seen
   selected_ = {};
   CO_TRY_VOID(co_await select(to));
@@ -77,17 +77,48 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   std::ranges::sort(candidates, {}, &Candidate::uid);
   std::set<imap::Uid> taken;
   for (const auto& [ours, theirs] : told) taken.insert(theirs);
-  for (const Sought& one : sought) {
-    for (const Candidate& candidate : candidates) {
-      const bool same = candidate.digest.message_id == one.digest.message_id &&
-                        std::ranges::equal(candidate.digest.header_hash, one.digest.header_hash);
-      if (!same || taken.contains(candidate.uid)) continue;
-      taken.insert(candidate.uid);
-      found.uids.emplace_back(one.uid, candidate.uid);
-      break;
+  // Among messages with the same header the size tells which is which; but servers that write
+  // messages anew change it, so it is no condition.
+  std::set<imap::Uid> matched;
+  for (const bool by_size : {true, false}) {
+    for (const Sought& one : sought) {
+      if (matched.contains(one.uid)) continue;
+      for (const Candidate& candidate : candidates) {
+        const bool same = candidate.digest.message_id == one.digest.message_id &&
+                          std::ranges::equal(candidate.digest.header_hash, one.digest.header_hash);
+        if (!same || (by_size && candidate.digest.size != one.digest.size)) continue;
+        if (!taken.insert(candidate.uid).second) continue;
+        matched.insert(one.uid);
+        found.uids.emplace_back(one.uid, candidate.uid);
+        break;
+      }
     }
   }
+  if (surely && found.uids.empty() && sought.size() == 1 && candidates.size() == 1) {
+    found.uids.emplace_back(sought.front().uid, candidates.front().uid);
+  }
   co_return found;
+}
+
+Task<Result<std::vector<Replaying::Sought>>> Replaying::sought_in(cache::MailboxRef mailbox,
+                                                                  std::vector<imap::Uid> uids) {
+  std::vector<Sought> sought;
+  for (const imap::Uid uid : uids) {
+    const cache::MessageEntry* row = std::as_const(*mailbox).find_any(uid);
+    if (row == nullptr) continue;
+    const cache::MessageEntry wanted = *row;
+    Result<cache::Digest> digest = co_await digest_of(wanted.message);
+    if (!digest && digest.error().code() == Errc::kNotFound) {
+      digest = co_await digest_of_header(wanted.message, wanted.size);
+    }
+    if (digest) {
+      sought.push_back({uid, *digest});
+    } else if (digest.error().code() != Errc::kNotFound) {
+      // What is not looked for would be made twice.
+      co_return fail(digest.error());
+    }
+  }
+  co_return sought;
 }
 
 cache::InFlight Replaying::note_of(JournalSeq seq) const {
@@ -100,6 +131,16 @@ Task<Result<cache::Digest>> Replaying::digest_of(cache::MessageId message) {
   co_return co_await run_blocking(account_->executor(), [reader = account_->reader(), message] {
     return reader.digest(message);
   });
+}
+
+Task<Result<cache::Digest>> Replaying::digest_of_header(cache::MessageId message,
+                                                        std::uint64_t size) {
+  co_return co_await run_blocking(
+      account_->executor(),
+      [reader = account_->reader(), message, size]() -> Result<cache::Digest> {
+        TRY(const cache::MessageReader::Header header, reader.header(message));
+        return cache::digest_of(header.block, size);
+      });
 }
 
 }  // namespace upstream

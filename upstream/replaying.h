@@ -28,6 +28,7 @@ class Replaying {
   const cache::JournalEntry* next_entry();
   void note_next_try(std::int64_t when);
   static std::vector<cache::MailboxId> mailboxes_of(const cache::JournalOp& op);
+  std::vector<std::string> names_of(const cache::JournalOp& op) const;
   Task<Result<>> dispatch(cache::JournalSeq seq);
   Task<Result<>> done(Seqs entries, std::optional<cache::ReplayedUids> created = std::nullopt);
   // A NO, or something on our side. A connection that is gone goes up instead.
@@ -67,10 +68,18 @@ class Replaying {
   }
   using UidPairs = std::vector<std::pair<imap::Uid, imap::Uid>>;  // ours, upstream's
   // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet, nor
-  // `told` of.
+  // `told` of. `surely`: upstream has said that it has them: one message that is new there is the
+  // one that is sought, whatever the server has made of its header.
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
-                                                 std::vector<Sought> sought, UidPairs told = {});
+                                                 std::vector<Sought> sought, UidPairs told = {},
+                                                 bool surely = false);
+  // What to look for of these rows of ours, as far as their headers are cached.
+  Task<Result<std::vector<Sought>>> sought_in(cache::MailboxRef mailbox,
+                                              std::vector<imap::Uid> uids);
+  // Of a message whose bytes are here.
   Task<Result<cache::Digest>> digest_of(cache::MessageId message);
+  // Of one whose header is. Errors: kNotFound.
+  Task<Result<cache::Digest>> digest_of_header(cache::MessageId message, std::uint64_t size);
 
   // ---- replay_append.cc ----
   struct Appended {
@@ -85,12 +94,12 @@ class Replaying {
                                          std::uint64_t length, std::optional<Error>* failed);
 
   // ---- replay_copy.cc ----
-  // On an error `transferred` says whether something has been done already.
   struct Transferred {
-    bool any = false;
-    bool told_all = true;
+    bool any = false;  // on an error: something has been done already
     std::vector<imap::CopyUidCode> codes;
   };
+  // Without its header a copy is not found again after a cut.
+  Task<Result<>> cache_headers(cache::MailboxRef source, std::vector<imap::Uid> uids);
   // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it.
   Task<Result<>> transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
                           Transferred* transferred);

@@ -31,9 +31,19 @@ bool SelectedMailbox::take(imap::Response& response) {
   if (const auto* code = text.find<imap::HighestModSeqCode>()) {
     highest_modseq = code->mod_seq.value();
   }
+  if (text.has(imap::Code::kNoModSeq)) no_modseq = true;
   if (const auto* code = text.find<imap::PermanentFlagsCode>()) permanent_flags = code->flags;
   if (const auto* code = text.find<imap::MailboxIdCode>()) mailbox_id = code->id;
   return true;
+}
+
+WentBack went_back(const cache::Mailbox& known, const SelectedMailbox& selected) {
+  const std::uint64_t modseq = known.record().upstream.highest_modseq;
+  if (selected.highest_modseq != 0 && selected.highest_modseq < modseq) return WentBack::kModSeq;
+  const auto bound = known.by_upstream();
+  const bool gives_anew =
+      selected.uid_next != 0 && !bound.empty() && bound.back().first.value() >= selected.uid_next;
+  return gives_anew ? WentBack::kUidNext : WentBack::kNo;
 }
 
 Task<Result<SelectedMailbox>> select_mailbox(Client* client, std::string raw_name, bool condstore,

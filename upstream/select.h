@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/task.h"
+#include "cache/mailbox.h"
 #include "protocol/imap/commands.h"
 #include "protocol/imap/fetch_response.h"
 #include "upstream/client.h"
@@ -20,6 +21,7 @@ struct SelectedMailbox {
   imap::UidValidity uid_validity;
   std::uint32_t uid_next = 0;        // 0: not told (Courier)
   std::uint64_t highest_modseq = 0;  // 0: not told, or NOMODSEQ
+  bool no_modseq = false;            // NOMODSEQ: the mailbox has none (RFC 7162 3.1.2.2)
   std::optional<imap::FlagList> permanent_flags;
   std::string mailbox_id;
   bool read_only = false;
@@ -29,6 +31,15 @@ struct SelectedMailbox {
   /// Takes what belongs to a selected mailbox, now or later; false for anything else.
   bool take(imap::Response& response);
 };
+
+/// How a mailbox with the same UIDVALIDITY turns out to be an earlier one, as when a backup was put
+/// back: then its UIDs may mean other messages than they did.
+enum class WentBack : std::uint8_t {
+  kNo,
+  kUidNext,  // UIDs are to be given out that messages here have
+  kModSeq,   // HIGHESTMODSEQ is lower than it was
+};
+WentBack went_back(const cache::Mailbox& known, const SelectedMailbox& selected);
 
 /// SELECTs `raw_name` (never EXAMINE: some servers then give other UIDVALIDITYs).
 /// Errors: as Client::run; as error_of() when the server says no.

@@ -16,8 +16,10 @@ bool is_unchanged(const cache::MailboxRecord& record, const imap::StatusItems& i
   if (items.uid_validity && *items.uid_validity != state.uid_validity) return false;
   if (!items.uid_next || items.uid_next->value() != state.uid_next) return false;
   if (!items.messages || *items.messages != state.messages) return false;
-  if (!options.condstore) return options.flags_are_fresh(record);
-  return items.highest_mod_seq && items.highest_mod_seq->value() == state.highest_modseq;
+  // RFC 7162 3.1.2.2: a mailbox without MODSEQ says 0, which tells nothing of its flags.
+  const std::uint64_t modseq = items.highest_mod_seq ? items.highest_mod_seq->value() : 0;
+  if (!options.condstore || modseq == 0) return options.flags_are_fresh(record);
+  return modseq == state.highest_modseq;
 }
 
 Task<void> confirm_one(cache::Account* account, cache::MailboxId id, Result<>* result) {

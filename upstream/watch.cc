@@ -16,9 +16,10 @@ using namespace std::chrono_literals;
 // Where there is no IDLE, or no connection for it.
 constexpr std::chrono::seconds kPollInstead = 60s;
 
-bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected) {
+bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected, bool condstore) {
   return selected.exists != known.messages || selected.uid_next > known.uid_next ||
-         (selected.highest_modseq != 0 && selected.highest_modseq != known.highest_modseq);
+         (condstore && selected.highest_modseq != 0 &&
+          selected.highest_modseq != known.highest_modseq);
 }
 
 class Listening {
@@ -63,15 +64,16 @@ Task<Result<Heard>> Watch::listen(Client* client, cache::MailboxId mailbox,
   if (record == nullptr || !is_syncable(*record)) co_return Heard::kNothing;
   bool news = false;
   const Listening listening(client, &news);
+  const bool condstore = client->has(imap::Capability::kCondstore);
   CO_TRY(const SelectedMailbox selected,
-         co_await select_mailbox(client, record->upstream.name,
-                                 client->has(imap::Capability::kCondstore), std::nullopt));
+         co_await select_mailbox(client, record->upstream.name, condstore, std::nullopt));
   record = account_->find_mailbox(mailbox);
   if (record == nullptr) co_return Heard::kNothing;
   // What came since the cache was brought in step would not be told by IDLE any more. Told once: a
   // mailbox that cannot be brought in step must not be tried without a pause.
   const Counters now{selected.exists, selected.uid_next, selected.highest_modseq};
-  if (differs(record->upstream, selected) && std::exchange(reported_[mailbox], now) != now) {
+  if (differs(record->upstream, selected, condstore) &&
+      std::exchange(reported_[mailbox], now) != now) {
     co_return Heard::kNews;
   }
   if (!news && is_wanted()) {

@@ -30,6 +30,9 @@ using State = cache::RemoteStatus::State;
 
 // After so long without being throttled a server is treated as if it never had.
 constexpr milliseconds kForgotten = 10min;
+// With MODSEQ the server tells of flags. Whether it tells of all is looked at so much less often
+// than flags are without it.
+constexpr std::uint64_t kAuditEvery = 24;
 
 }  // namespace
 
@@ -234,9 +237,9 @@ class Worker::Impl {
     }
     Client* client = line_->client();
     server_ = (*connected)->server;
-    tier_.condstore = client->has(imap::Capability::kCondstore);
-    tier_.qresync = (*connected)->qresync && tier_.distrust.empty();
+    tier_.offer(client->has(imap::Capability::kCondstore), (*connected)->qresync);
     last_error_.clear();
+    put_off_.clear();
     log_.info("connected to {} ({}), {}", settings_.upstream->host, server_, tier_.name());
     set_state(State::kOnline);
     watch_.set_idle(client->has(imap::Capability::kIdle));
@@ -284,7 +287,8 @@ class Worker::Impl {
       }
       if (steady_clock::now() >= next_sweep) {
         next_sweep = steady_clock::now() + settings_.sync.flag_sweep_interval;
-        if (!tier_.condstore) mark_all_dirty();
+        ++sweeps_;
+        if (!tier_.condstore || sweeps_ % kAuditEvery == 0) sweep_all();
         continue;
       }
       milliseconds wait = std::chrono::duration_cast<milliseconds>(std::min(next_poll, next_sweep) -
@@ -402,9 +406,11 @@ class Worker::Impl {
     co_return co_await survey(client, account_, std::move(options));
   }
 
-  void mark_all_dirty() {
+  void sweep_all() {
     for (const auto& [name, record] : account_->mailboxes()) {
-      if (is_syncable(*record)) mark_dirty(record->id, false);
+      if (!is_syncable(*record)) continue;
+      audits_.insert(record->id);
+      mark_dirty(record->id, false);
     }
   }
 
@@ -412,23 +418,29 @@ class Worker::Impl {
     const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
     if (record == nullptr || !is_syncable(*record)) co_return Result<>();
     // Its new messages may be ours: they are told apart by replay first.
+    MailboxSyncOptions options;
     if (account_->creation_in_flight(mailbox)) {
       held_.insert(mailbox);
-      co_return Result<>();
+      if (!renumbered_.contains(mailbox)) co_return Result<>();
+      options.finds_sent = true;
     }
-    MailboxSyncOptions options;
+    const bool finds_sent = options.finds_sent;
+    renumbered_.erase(mailbox);
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
+    options.audit_flags = audits_.contains(mailbox);
     options.on_selectable = [this] { changed_.notify(); };
     options.brake = [this](cache::MailboxId id, std::uint64_t gone, std::uint64_t known) {
       return brakes_.allow(id, gone, known);
     };
     const Log log = options.log;
     const Result<> synced = co_await sync_mailbox(client, account_, mailbox, std::move(options));
-    lines_.set_qresync(tier_.distrust.empty());
+    lines_.set_trust(!tier_.condstore_lies, !tier_.qresync_lies);
     changed_.notify();
     if (synced) {
+      audits_.erase(mailbox);
+      if (finds_sent) put_off_.clear();
       flags_seen_[mailbox] = steady_clock::now();
       failures_.erase(mailbox);
       co_return synced;
@@ -474,9 +486,16 @@ class Worker::Impl {
       co_return Result<>();
     }
     if (!space_) co_return Result<>();
-    CO_TRY(const ReplayOutcome outcome,
-           co_await replay(client, account_, {*space_, log_.with_session("replay")}));
+    CO_TRY(const ReplayOutcome outcome, co_await replay(client, account_,
+                                                        {*space_, !tier_.uid_next_lies, &put_off_,
+                                                         log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
+    for (const cache::MailboxId mailbox : outcome.renumbered) {
+      // One that cannot be brought in step is not tried without a pause.
+      if (failures_.contains(mailbox)) continue;
+      renumbered_.insert(mailbox);
+      mark_dirty(mailbox, true);
+    }
     release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
@@ -513,10 +532,14 @@ class Worker::Impl {
 
   std::deque<cache::MailboxId> dirty_;  // to be synced, the urgent ones in front
   std::int64_t replay_again_ = 0;
-  int throttles_ = 0;  // in a row
+  std::map<cache::JournalSeq, std::int64_t> put_off_;  // on this connection
+  int throttles_ = 0;                                  // in a row
   steady_clock::time_point throttled_;
   std::map<cache::MailboxId, Failure> failures_;  // since it was last in step
   std::set<cache::MailboxId> held_;               // wait for a creating write to be told apart
+  std::set<cache::MailboxId> renumbered_;         // what was under way there is to be found again
+  std::set<cache::MailboxId> audits_;             // all of their flags are to be looked at
+  std::uint64_t sweeps_ = 0;
   std::map<cache::MailboxId, steady_clock::time_point> flags_seen_;  // plain tier: all of them
   bool resting_ = false;                                             // the main connection listens
 

@@ -160,6 +160,17 @@ std::vector<std::size_t> ModelMailbox::remove(const std::vector<std::uint32_t>& 
   return numbers;
 }
 
+void ModelMailbox::renumber() {
+  uid_validity += 1'000;
+  uid_next += 100;
+  for (ModelMessage& message : messages) message.uid = uid_next++;
+}
+
+void ModelMailbox::restore(std::size_t keep) {
+  messages.resize(std::min(keep, messages.size()));
+  uid_next = largest() + 1;
+}
+
 std::string model_fetch(const ModelMessage& message, std::string_view items, std::uint64_t size,
                         bool withheld) {
   const auto has = [items](std::string_view item) { return items.find(item) != items.npos; };

@@ -39,6 +39,10 @@ struct ModelMailbox {
   /// which EXPUNGE tells them.
   std::vector<std::size_t> expunge(const std::optional<ModelSet>& set);
   std::vector<std::size_t> remove(const std::vector<std::uint32_t>& uids);
+  /// Another UIDVALIDITY, other UIDs in the same order.
+  void renumber();
+  /// What it was when it had its first `keep` messages.
+  void restore(std::size_t keep);
 };
 
 /// The answer to FETCH for one message: "(UID 1 FLAGS () BODY[] {3}...". `items` as the command has

@@ -61,7 +61,7 @@ struct Session {
 class ModelServer::Core {
  public:
   Core(int listener, std::uint16_t port, ModelOptions options)
-      : listener_(listener), port_(port), options_(options) {
+      : listener_(listener), port_(port), options_(std::move(options)) {
     boxes_["INBOX"];
     acceptor_ = std::thread([this] { accept_all(); });
   }
@@ -93,9 +93,10 @@ class ModelServer::Core {
     return uid;
   }
 
-  void clear(const std::string& mailbox) {
+  // Whatever somebody else does there; who idles there is told.
+  void change(const std::string& mailbox, const std::function<void(ModelMailbox*)>& how) {
     const std::lock_guard lock(mutex_);
-    boxes_[mailbox].messages.clear();
+    how(&boxes_[mailbox]);
     for (Session* session : sessions_) {
       if (!session->idling || session->selected != mailbox) continue;
       catch_up(session);
@@ -118,6 +119,7 @@ class ModelServer::Core {
   Cut cut_;
   std::optional<std::pair<std::string, bool>> hang_up_;  // command, after acting
   std::map<std::string, Refusal> refusals_;
+  std::optional<std::size_t> transfer_limit_;
   std::map<std::pair<std::string, std::uint32_t>, std::size_t> withheld_;
   std::uint64_t claimed_size_ = 0;
   std::map<std::string, ModelMailbox> boxes_;
@@ -149,7 +151,8 @@ class ModelServer::Core {
     bool goes_on = false;
     {
       const std::lock_guard lock(mutex_);
-      goes_on = send(session, welcome ? "* OK ready\r\n" : "* BYE too many connections\r\n");
+      goes_on = send(session, welcome ? "* OK " + options_.greeting + "\r\n"
+                                      : "* BYE too many connections\r\n");
     }
     while (goes_on && welcome) {
       const std::optional<std::string> line = read_command(session);
@@ -235,7 +238,8 @@ class ModelServer::Core {
   std::string capabilities() const {
     std::string text = "IMAP4rev1 NAMESPACE UNSELECT";
     if (options_.idle) text += " IDLE";
-    if (options_.uidplus) text += " UIDPLUS MOVE";
+    if (options_.uidplus) text += " UIDPLUS";
+    if (options_.move) text += " MOVE";
     return text;
   }
 
@@ -291,12 +295,7 @@ class ModelServer::Core {
       if (boxes_.contains(words[0])) return "NO [ALREADYEXISTS] there already";
       boxes_[words[0]].uid_validity = ++validity_;
     }
-    if (name == "RENAME") {
-      auto box = boxes_.extract(words[0]);
-      if (box.empty()) return "NO [NONEXISTENT] no such mailbox";
-      box.key() = words[1];
-      boxes_.insert(std::move(box));
-    }
+    if (name == "RENAME") return rename(words[0], words[1]);
     if (name == "DELETE" && boxes_.erase(words[0]) == 0) return "NO [NONEXISTENT] no such mailbox";
     if (name == "STATUS" || name == "SELECT" || name == "APPEND") {
       const auto box = boxes_.find(words[0]);
@@ -307,6 +306,21 @@ class ModelServer::Core {
     if (name == "EXPUNGE" || name.starts_with("UID ")) {
       if (box == boxes_.end()) return "BAD nothing is selected";
       return on_selected(name, words, &box->second, reply);
+    }
+    return "OK done";
+  }
+
+  std::string rename(const std::string& from, const std::string& to) {
+    if (!boxes_.contains(from)) return "NO [NONEXISTENT] no such mailbox";
+    if (boxes_.contains(to)) return "NO [ALREADYEXISTS] there already";
+    std::vector<std::string> moved;
+    for (const auto& [mailbox, box] : boxes_) {
+      if (mailbox == from || mailbox.starts_with(from + "/")) moved.push_back(mailbox);
+    }
+    for (const std::string& mailbox : moved) {
+      auto box = boxes_.extract(mailbox);
+      box.key().replace(0, from.size(), to);
+      boxes_.insert(std::move(box));
     }
     return "OK done";
   }
@@ -397,7 +411,9 @@ class ModelServer::Core {
     if (name != "UID COPY" && name != "UID MOVE") return "BAD what is " + name;
     const auto to = boxes_.find(words[1]);
     if (to == boxes_.end()) return "NO [TRYCREATE] no such mailbox";
-    const std::vector<std::uint32_t> from = box->select(set);
+    std::vector<std::uint32_t> from = box->select(set);
+    const bool stops = transfer_limit_.has_value();
+    if (stops) from.resize(std::min(from.size(), *std::exchange(transfer_limit_, std::nullopt)));
     std::vector<std::uint32_t> made;
     for (const std::uint32_t uid : from) {
       const ModelMessage message = *box->find(uid);
@@ -408,11 +424,12 @@ class ModelServer::Core {
       code =
           told("COPYUID", std::to_string(to->second.uid_validity), join(from) + " " + join(made));
     }
+    if (stops && name == "UID COPY") return "NO not all of it";
     if (name == "UID COPY") return "OK " + code + "done";
     // RFC 6851 4.3: before the EXPUNGEs, in an untagged OK.
     if (!code.empty()) *reply = "* OK " + code + "moved\r\n";
     expunged(box->remove(from));
-    return "OK done";
+    return stops ? "NO not all of it" : "OK done";
   }
 
   // What happened since the mailbox was selected.
@@ -462,8 +479,8 @@ Result<std::unique_ptr<ModelServer>> ModelServer::start(ModelOptions options) {
     if (listener >= 0) ::close(listener);
     return fail(Errc::kIo, std::string("no port for the model: ") + std::strerror(error));
   }
-  return std::unique_ptr<ModelServer>(
-      new ModelServer(std::make_unique<Core>(listener, ntohs(address.sin_port), options)));
+  return std::unique_ptr<ModelServer>(new ModelServer(
+      std::make_unique<Core>(listener, ntohs(address.sin_port), std::move(options))));
 }
 
 ModelServer::ModelServer(std::unique_ptr<Core> core) : core_(std::move(core)) {}
@@ -476,7 +493,28 @@ void ModelServer::create(const std::string& mailbox) {
 std::uint32_t ModelServer::deliver(const std::string& mailbox, std::string bytes) {
   return core_->deliver(mailbox, std::move(bytes));
 }
-void ModelServer::clear(const std::string& mailbox) { core_->clear(mailbox); }
+void ModelServer::clear(const std::string& mailbox) {
+  core_->change(mailbox, [](ModelMailbox* box) { box->messages.clear(); });
+}
+void ModelServer::remove(const std::string& mailbox, std::uint32_t uid) {
+  core_->change(mailbox, [uid](ModelMailbox* box) { box->remove({uid}); });
+}
+void ModelServer::set_flags(const std::string& mailbox, std::uint32_t uid, std::string flags) {
+  core_->locked([&] {
+    for (ModelMessage& message : core_->boxes_[mailbox].messages) {
+      if (message.uid == uid) message.flags = flags;
+    }
+  });
+}
+void ModelServer::drop(const std::string& mailbox) {
+  core_->locked([&] { core_->boxes_.erase(mailbox); });
+}
+void ModelServer::renumber(const std::string& mailbox) {
+  core_->locked([&] { core_->boxes_[mailbox].renumber(); });
+}
+void ModelServer::restore(const std::string& mailbox, std::size_t keep) {
+  core_->locked([&] { core_->boxes_[mailbox].restore(keep); });
+}
 void ModelServer::mute() { core_->mute(); }
 std::vector<ModelMessage> ModelServer::messages(const std::string& mailbox) const {
   return core_->locked([&] { return core_->boxes_[mailbox].messages; });
@@ -503,6 +541,9 @@ void ModelServer::hang_up_on(std::string command, bool after_acting) {
 }
 void ModelServer::refuse(std::string command, std::string answer, std::size_t times) {
   core_->locked([&] { core_->refusals_[std::move(command)] = {std::move(answer), times}; });
+}
+void ModelServer::stop_transfer_after(std::size_t messages) {
+  core_->locked([&] { core_->transfer_limit_ = messages; });
 }
 void ModelServer::withhold_body(const std::string& mailbox, std::uint32_t uid, std::size_t times) {
   core_->locked([&] { core_->withheld_[{mailbox, uid}] = times; });

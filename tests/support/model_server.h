@@ -16,10 +16,12 @@ namespace support {
 enum class UidTelling { kTruth, kNothing, kLies };
 
 struct ModelOptions {
-  bool uidplus = true;  // and MOVE
+  bool uidplus = true;
+  bool move = true;
   bool idle = true;
   UidTelling telling = UidTelling::kTruth;
   std::size_t max_connections = 1'000;  // one more is turned away
+  std::string greeting = "ready";
 };
 
 /// A message as the model has it.
@@ -55,6 +57,17 @@ class ModelServer {
 
   /// Somebody empties the mailbox; connections that idle there are told.
   void clear(const std::string& mailbox);
+  /// Somebody expunges one message; connections that idle there are told.
+  void remove(const std::string& mailbox, std::uint32_t uid);
+  /// Somebody changes flags ("\\Seen $Work"), and nobody is told.
+  void set_flags(const std::string& mailbox, std::uint32_t uid, std::string flags);
+  /// Somebody deletes the mailbox.
+  void drop(const std::string& mailbox);
+  /// The mailbox gets a new UIDVALIDITY, and its messages other UIDs.
+  void renumber(const std::string& mailbox);
+  /// A backup from when it had its first `keep` messages is put back: UIDs after them are given
+  /// anew, and UIDVALIDITY is what it was.
+  void restore(const std::string& mailbox, std::size_t keep);
 
   // ---- What goes wrong ----
   /// Nothing is heard any more on the connections that there are: they stay open, and what the
@@ -71,6 +84,8 @@ class ModelServer {
   void hang_up_on(std::string command, bool after_acting);
   /// The next `times` commands of this name are not carried out but answered with "tag `answer`".
   void refuse(std::string command, std::string answer, std::size_t times = 1);
+  /// The next UID MOVE or UID COPY takes the first `messages` of those it names, and says NO.
+  void stop_transfer_after(std::size_t messages);
   /// BODY[] of this message is not given, `times` times.
   void withhold_body(const std::string& mailbox, std::uint32_t uid, std::size_t times);
   /// What RFC822.SIZE says of every message; 0: the truth.

@@ -135,6 +135,11 @@ class ScriptedServer::Player {
     for (const auto& peer : peers) peer->send(bytes);
   }
 
+  void hang_up() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& peer : peers_) peer->hang_up();
+  }
+
   Result<> finish(milliseconds limit) {
     std::unique_lock lock(mutex_);
     const auto done = [this] {
@@ -343,6 +348,7 @@ ScriptedServer::~ScriptedServer() = default;
 std::uint16_t ScriptedServer::port() const { return player_->port(); }
 void ScriptedServer::add_rule(Rule rule) { player_->add_rule(std::move(rule)); }
 void ScriptedServer::push(std::string bytes) { player_->push(bytes); }
+void ScriptedServer::hang_up() { player_->hang_up(); }
 Result<> ScriptedServer::finish(milliseconds limit) { return player_->finish(limit); }
 std::vector<std::string> ScriptedServer::received() const { return player_->received(); }
 std::size_t ScriptedServer::connections() const { return player_->connections(); }

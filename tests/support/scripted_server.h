@@ -74,6 +74,8 @@ class ScriptedServer {
   void add_rule(Rule rule);
   /// Sends bytes on every open connection (an untagged EXISTS during IDLE, say).
   void push(std::string bytes);
+  /// Closes every open connection.
+  void hang_up();
   /// Waits until every script has been played to its end.
   /// Errors: kProtocol with the first line that did not fit; kTimeout with the step that waits.
   Result<> finish(std::chrono::milliseconds limit = std::chrono::seconds(10));

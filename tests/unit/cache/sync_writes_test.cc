@@ -238,6 +238,17 @@ TEST_F(SyncWritesTest, ACopyThatUpstreamDidNotMakeAndNobodyHasIsNotShown) {
   f.check();
 }
 
+TEST_F(SyncWritesTest, ACopyThatIsKnownNotToBeThereIsUploaded) {
+  ASSERT_TRUE(f.merge_range("INBOX", 1, 3).has_value());
+  ASSERT_TRUE(f.fetch("INBOX", imap::Uid(3), mail("three")).has_value());
+  ASSERT_TRUE(f.copy("INBOX", set_of(1, 3), "Work").has_value());
+  const ReplayedUids created{imap::UidValidity(5), {{imap::Uid(1), imap::Uid(8)}}};
+  ASSERT_TRUE(f.run(f.account().replayed({f.entry(0)}, created)).has_value());
+  EXPECT_EQ(f.shown("Work"), "1 3");
+  EXPECT_EQ(f.journal(), "APPEND");
+  f.check();
+}
+
 TEST_F(SyncWritesTest, AKeywordThatUpstreamRefusesStaysHere) {
   UpstreamState state;
   state.name = "INBOX";

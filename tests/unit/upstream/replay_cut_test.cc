@@ -1,0 +1,153 @@
+// The link is cut after every byte of a replay, in either direction: nothing is lost, nothing is
+// there twice, and both sides end equal.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/unit/upstream/replay_fixture.h"
+
+namespace upstream {
+namespace {
+
+using support::Direction;
+
+struct Server {
+  const char* name;
+  bool uidplus;
+  bool move;
+};
+constexpr Server kServers[] = {
+    {"Plain", false, false}, {"Uidplus", true, false}, {"UidplusAndMove", true, true}};
+
+struct Kind {
+  const char* name;
+  Letters letters;
+  bool bodies = true;  // cached; else their headers alone
+};
+constexpr Kind kKinds[] = {
+    {"WithId", Letters::kWithId}, {"WithoutId", Letters::kWithoutId},
+    {"SameId", Letters::kSameId}, {"SameHeader", Letters::kSameHeader},
+    {"Twins", Letters::kTwins},   {"HeadersAlone", Letters::kWithId, false},
+};
+
+using Case = std::tuple<Server, Kind, Direction>;
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  const auto& [server, kind, direction] = info.param;
+  return std::string(server.name) + kind.name +
+         (direction == Direction::kToServer ? "ToServer" : "ToClient");
+}
+
+class ReplayCutTest : public ReplayFixture, public testing::WithParamInterface<Case> {
+ protected:
+  void serve() {
+    if (!kind().bodies) serve_headers_alone();
+    ReplayFixture::serve({.uidplus = server().uidplus, .move = server().move});
+  }
+  static const Server& server() { return std::get<Server>(GetParam()); }
+  static const Kind& kind() { return std::get<Kind>(GetParam()); }
+  void sweep(const std::vector<Step>& steps) {
+    // Every byte where messages are plain; elsewhere each sweep looks at others, and what it leaves
+    // out differs.
+    const auto number = static_cast<std::uint64_t>(kind().letters);
+    const std::uint64_t stride = number == 0 && kind().bodies ? 1 : 11;
+    ReplayFixture::sweep(std::get<Direction>(GetParam()), number * 2, stride, steps);
+  }
+};
+
+TEST_P(ReplayCutTest, AppendThenExpunge) {
+  serve();
+  imap::SequenceSet made;
+  sweep({[&](std::uint64_t round) {
+           Contents expected = contents();
+           const std::vector<std::string> batch = letters(kind().letters, round);
+           expected["Work"].insert(batch.begin(), batch.end());
+           made = append_all("Work", batch);
+           return expected;
+         },
+         [&](std::uint64_t) {
+           Contents expected = contents();
+           expected["Work"].clear();
+           EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
+           return expected;
+         }});
+}
+
+TEST_P(ReplayCutTest, CopyThenExpunge) {
+  serve();
+  const std::vector<std::string> batch = letters(kind().letters, 0);
+  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
+  ASSERT_EQ(settled(), "");
+  sweep({[&](std::uint64_t) {
+           Contents expected = contents();
+           expected["Work"].insert(batch.begin(), batch.end());
+           EXPECT_TRUE(run(account_->copy(id_of("INBOX"), all_uids("INBOX"), id_of("Work"))));
+           return expected;
+         },
+         [&](std::uint64_t) {
+           Contents expected = contents();
+           expected["Work"].clear();
+           EXPECT_TRUE(run(account_->expunge(id_of("Work"), all_uids("Work"), true)));
+           return expected;
+         }});
+}
+
+TEST_P(ReplayCutTest, MoveToAndFro) {
+  serve();
+  const std::vector<std::string> batch = letters(kind().letters, 0);
+  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
+  ASSERT_EQ(settled(), "");
+  const auto move = [&](const std::string& from, const std::string& to) {
+    Contents expected = contents();
+    expected[to].insert(batch.begin(), batch.end());
+    expected[from].clear();
+    EXPECT_TRUE(run(account_->move(id_of(from), all_uids(from), id_of(to))));
+    return expected;
+  };
+  sweep({[&](std::uint64_t) { return move("INBOX", "Work"); },
+         [&](std::uint64_t) { return move("Work", "INBOX"); }});
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ReplayCutTest,
+                         testing::Combine(testing::ValuesIn(kServers), testing::ValuesIn(kKinds),
+                                          testing::Values(Direction::kToServer,
+                                                          Direction::kToClient)),
+                         name_of);
+
+class FolderCutTest : public ReplayFixture, public testing::WithParamInterface<Direction> {};
+
+TEST_P(FolderCutTest, CreateAppendRenameDelete) {
+  serve();
+  sweep(GetParam(), 0, 1,
+        {[&](std::uint64_t round) {
+           Contents expected = contents();
+           EXPECT_TRUE(run(account_->create_mailbox("New", 0)));
+           expected["New"] = {letters(Letters::kWithId, round)[0]};
+           append_all("New", letters(Letters::kWithId, round));
+           return expected;
+         },
+         [&](std::uint64_t) {
+           Contents expected = contents();
+           EXPECT_TRUE(run(account_->rename_mailbox("New", "Newer")));
+           expected["Newer"] = expected["New"];
+           expected.erase("New");
+           return expected;
+         },
+         [&](std::uint64_t) {
+           Contents expected = contents();
+           EXPECT_TRUE(run(account_->delete_mailbox("Newer")));
+           expected.erase("Newer");
+           return expected;
+         }});
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, FolderCutTest,
+                         testing::Values(Direction::kToServer, Direction::kToClient),
+                         [](const auto& info) {
+                           return info.param == Direction::kToServer ? "ToServer" : "ToClient";
+                         });
+
+}  // namespace
+}  // namespace upstream
