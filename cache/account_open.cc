@@ -6,6 +6,7 @@
 #include "cache/account_loaded.h"
 #include "cache/change.h"
 #include "cache/codec.h"
+#include "cache/counts.h"
 #include "cache/kept.h"
 #include "cache/keys.h"
 #include "cache/local_remote.h"
@@ -206,6 +207,7 @@ void Account::adopt_rows(Folder* folder, LoadedRows loaded, const KeywordTable& 
   };
   MailboxRecord& record = *folder->record;
   MailboxRecord counted;
+  counted.recent_from = record.recent_from;
   std::vector<MessageEntry> hidden;
   for (MessageEntry& entry : loaded.rows) {
     entry.visible.keywords = translated(entry.visible.keywords);
@@ -214,27 +216,13 @@ void Account::adopt_rows(Folder* folder, LoadedRows loaded, const KeywordTable& 
       hidden.push_back(entry);
       continue;
     }
-    ++counted.messages;
-    counted.recent += entry.uid >= record.recent_from ? 1 : 0;
-    counted.unseen += entry.visible.system.has(imap::SystemFlag::kSeen) ? 0 : 1;
-    counted.deleted += entry.visible.system.has(imap::SystemFlag::kDeleted) ? 1 : 0;
-    counted.summaries += entry.has(kHaveSummary) ? 1 : 0;
-    counted.bodies += entry.has(kHaveBody) ? 1 : 0;
-    counted.size += entry.size;
+    count_message(&counted, entry, 1);
     record.uid_next = std::max(record.uid_next, entry.uid.next());
   }
-  record.recent = counted.recent;
-  if (counted.messages != record.messages || counted.unseen != record.unseen ||
-      counted.deleted != record.deleted || counted.size != record.size ||
-      counted.summaries != record.summaries || counted.bodies != record.bodies) {
+  if (!same_counts(counted, record)) {
     log_.with_mailbox(record.name).warning("the stored counts were wrong and are put right");
-    record.messages = counted.messages;
-    record.unseen = counted.unseen;
-    record.deleted = counted.deleted;
-    record.size = counted.size;
-    record.summaries = counted.summaries;
-    record.bodies = counted.bodies;
   }
+  copy_counts(counted, &record);
   if (!hidden.empty()) std::erase_if(loaded.rows, [](const MessageEntry& e) { return e.hidden; });
 
   imap::SequenceSet changed;

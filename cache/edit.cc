@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "cache/counts.h"
 #include "cache/keys.h"
 #include "cache/set_codec.h"
 #include "cache/sorted.h"
@@ -43,16 +44,8 @@ MessageEntry* Edit::find(imap::Uid uid) {
 }
 
 void Edit::count(const MessageEntry& entry, int sign) {
-  MailboxRecord& record = *box_->record_;
-  const auto by = static_cast<std::uint32_t>(sign);  // wraps as it should
-  record.messages += by;
-  if (entry.uid >= record.recent_from) record.recent += by;
-  if (!entry.visible.system.has(imap::SystemFlag::kSeen)) record.unseen += by;
-  if (entry.visible.system.has(imap::SystemFlag::kDeleted)) record.deleted += by;
-  if (entry.has(kHaveSummary)) record.summaries += by;
-  if (entry.has(kHaveBody)) record.bodies += by;
-  record.size += sign > 0 ? entry.size : -entry.size;
-  change_->put_record(&record);
+  count_message(box_->record_.get(), entry, sign);
+  change_->put_record(box_->record_.get());
 }
 
 void Edit::see() {

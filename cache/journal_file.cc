@@ -218,10 +218,15 @@ Result<std::unique_ptr<JournalFile>> JournalFile::create(
   if (file < 0) return fail(made->failed("make"));
   made->record_ = kFileHead;
   made->begin(sequence);
-  TRY_VOID(fill(made.get()));
-  TRY_VOID(made->end(true));
-  if (at_step) at_step("journal file written");
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(made->failed("rename"));
+  Result<> written = fill(made.get());
+  if (written) written = made->end(true);
+  if (written && at_step) at_step("journal file written");
+  if (written && ::rename(fresh.c_str(), path.c_str()) != 0) written = fail(made->failed("rename"));
+  if (!written) {
+    // Half of it would take what little room the disk has.
+    ::unlink(fresh.c_str());
+    return fail(std::move(written).error());
+  }
   made->path_ = std::move(path);
   TRY_VOID(sync_directory_of(made->path_));
   if (at_step) at_step("journal file renewed");
@@ -234,7 +239,7 @@ JournalFile::~JournalFile() {
 }
 
 Error JournalFile::failed(std::string_view what) const {
-  const Errc code = errno == ENOSPC || errno == EDQUOT ? Errc::kLimit : Errc::kIo;
+  const Errc code = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? Errc::kLimit : Errc::kIo;
   return {code, fmt::format("cannot {} {}: {}", what, path_, std::strerror(errno))};
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cache/content.h"
+#include "cache/counts.h"
+#include "cache/inline_executor.h"
 #include "cache/kept_parts.h"
 #include "cache/message_entry.h"
 #include "cache/records.h"
@@ -18,18 +20,6 @@ std::uint32_t seconds_since_1970() {
                                         std::chrono::system_clock::now().time_since_epoch())
                                         .count());
 }
-
-// Runs what is posted at once, in whichever thread: for a commit that a worker waits for.
-class InlineExecutor final : public Executor {
- public:
-  void post(Work work) override { work(); }
-  void run_on_worker(Work work, Work done) override {
-    work();
-    done();
-  }
-  void post_after(std::chrono::milliseconds, Work) override {}
-  bool is_current() const override { return true; }
-};
 
 class Settling {
  public:
@@ -172,9 +162,7 @@ class Settling {
         imap::UidValidity(std::max(seconds_since_1970(), record_.next_uid_validity));
     record_.next_uid_validity = record->uid_validity.value() + 1;
     record->changes_floor = record->highest_modseq;
-    record->messages = record->recent = record->unseen = record->deleted = 0;
-    record->size = 0;
-    record->summaries = record->bodies = 0;
+    copy_counts({}, record);
     for (auto& [uid, entry] : rows_[record->id]) {
       const std::string key = keys::index(record_.id, record->id, uid);
       if (!is_needed(record->id, uid)) {
@@ -189,14 +177,7 @@ class Settling {
       batch_.put(Family::kMessages, keys::reference(record_.id, entry.message, record->id, uid),
                  {});
       record->uid_next = std::max(record->uid_next, uid.next());
-      if (entry.hidden) continue;
-      ++record->messages;
-      record->recent += uid >= record->recent_from ? 1 : 0;
-      record->unseen += entry.visible.system.has(imap::SystemFlag::kSeen) ? 0 : 1;
-      record->deleted += entry.visible.system.has(imap::SystemFlag::kDeleted) ? 1 : 0;
-      record->size += entry.size;
-      record->summaries += entry.has(kHaveSummary) ? 1 : 0;
-      record->bodies += entry.has(kHaveBody) ? 1 : 0;
+      if (!entry.hidden) count_message(record, entry, 1);
     }
     // Upstream's UIDVALIDITY stays: by it the rows are told from those of another mailbox. What
     // was known of the other messages is not known any more.

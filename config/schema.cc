@@ -186,7 +186,7 @@ const Schema<Limits>& limits_schema() {
           .add("failed_login_delay", &Limits::failed_login_delay, duration(0s, 1min),
                {.about = "the wait before a failed login is answered"})
           .add("max_failed_logins", &Limits::max_failed_logins, integer<std::uint32_t>(1, 1'000),
-               {.about = "failed logins per connection"})
+               {.about = "failed logins per connection; beyond, the address waits before each"})
           .add("max_line_bytes", &Limits::max_line_bytes, size(8 * kKilobyte, 16 * kMegabyte),
                {.about = "the longest command, without its literals"})
           .add("max_append_bytes", &Limits::max_append_bytes,

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/connect.h"
+#include "proxy/admin/cache_report.h"
 #include "proxy/admin/queue.h"
 #include "proxy/admin/status.h"
 
@@ -26,7 +27,8 @@ std::vector<std::string> split_tabs(std::string_view line) {
   }
 }
 
-Task<Result<std::string>> read_line(net::Connection* connection, std::stop_token stop) {
+Task<Result<std::string>> read_line(net::Connection* connection, std::chrono::milliseconds deadline,
+                                    std::stop_token stop) {
   for (;;) {
     const std::string_view bytes = connection->buffered();
     const std::size_t end = bytes.find('\n');
@@ -36,18 +38,19 @@ Task<Result<std::string>> read_line(net::Connection* connection, std::stop_token
       co_return line;
     }
     if (bytes.size() > kMaxLineBytes) co_return fail(Errc::kInvalid, "the request is too long");
-    CO_TRY_VOID(co_await connection->fill(kDeadline, stop));
+    CO_TRY_VOID(co_await connection->fill(deadline, stop));
   }
 }
 
-Task<Result<std::string>> ask(net::Loop* loop, std::string path, std::string request) {
+Task<Result<std::string>> ask(net::Loop* loop, std::string path, std::string request,
+                              std::chrono::milliseconds deadline) {
   Result<net::Connection> connection = co_await net::connect_unix(loop, path, kDeadline);
   if (!connection) {
     co_return fail(Errc::kUnavailable, fmt::format("no waystation serves here ({}): {}", path,
                                                    connection.error().text()));
   }
   connection->write(std::move(request));
-  CO_TRY(const std::string head, co_await read_line(&*connection, {}));
+  CO_TRY(const std::string head, co_await read_line(&*connection, deadline, {}));
   if (head.starts_with("NO ")) co_return fail(Errc::kInvalid, head.substr(3));
   if (!head.starts_with("OK ")) co_return fail(Errc::kProtocol, "the answer is not understood");
   const std::size_t size = std::strtoull(head.c_str() + 3, nullptr, 10);
@@ -84,7 +87,7 @@ Task<void> ControlServer::accept(net::Listener listener) {
 }
 
 Task<void> ControlServer::serve(net::Connection connection) {
-  Result<std::string> line = co_await read_line(&connection, tasks_.stop_token());
+  Result<std::string> line = co_await read_line(&connection, kDeadline, tasks_.stop_token());
   if (!line) co_return;
   Result<std::string> reply = co_await answer(split_tabs(*line));
   if (reply) {
@@ -106,7 +109,19 @@ Task<Result<std::string>> ControlServer::answer(std::vector<std::string> words) 
     words.erase(words.begin());
     co_return co_await answer_queue(service_, std::move(words));
   }
+  if (words[0] == "cache" && words.size() == 2) co_return co_await cache(std::move(words[1]));
   co_return fail(Errc::kInvalid, "unknown request");
+}
+
+// Long: on a worker, beside everything else.
+Task<Result<std::string>> ControlServer::cache(std::string verb) {
+  const auto look = [database = &service_->database(), verb = std::move(verb),
+                     stop = tasks_.stop_token()] {
+    return look_after_cache(*database, verb, [](double) {}, stop);
+  };
+  CO_TRY(const CacheReport report,
+         co_await run_blocking(static_cast<Executor*>(service_->loop()), look));
+  co_return cache_report_to_json(report);
 }
 
 // trace account NAME on|off; trace session ID on|off (0: all)
@@ -133,8 +148,8 @@ Task<Result<std::string>> ControlServer::trace(std::vector<std::string> words) {
   co_return fail(Errc::kNotFound, fmt::format("no account \"{}\" with an upstream", words[2]));
 }
 
-Result<std::string> ask_control(const std::string& data_dir,
-                                const std::vector<std::string>& words) {
+Result<std::string> ask_control(const std::string& data_dir, const std::vector<std::string>& words,
+                                std::chrono::milliseconds deadline) {
   TRY(const std::unique_ptr<net::Loop> loop, net::Loop::create());
   std::string request;
   for (const std::string& word : words) {
@@ -146,10 +161,10 @@ Result<std::string> ask_control(const std::string& data_dir,
   {
     TaskGroup group(loop.get());
     group.spawn([](net::Loop* on, std::string path, std::string text,
-                   Result<std::string>* into) -> Task<void> {
-      *into = co_await ask(on, std::move(path), std::move(text));
+                   std::chrono::milliseconds limit, Result<std::string>* into) -> Task<void> {
+      *into = co_await ask(on, std::move(path), std::move(text), limit);
       on->stop();
-    }(loop.get(), ControlServer::socket_path(data_dir), std::move(request), &reply));
+    }(loop.get(), ControlServer::socket_path(data_dir), std::move(request), deadline, &reply));
     loop->run();
   }
   return reply;

@@ -5,6 +5,7 @@
 // bytes, or "NO <text>\n"; then the connection ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@
 
 namespace proxy {
 
-/// Answers status, trace and queue requests.
+/// Answers status, trace, queue and cache requests.
 ///
 /// Thread:   loop 0.
 /// Lifetime: borrows the service; stop() before it is destroyed.
@@ -37,14 +38,20 @@ class ControlServer {
   Task<void> serve(net::Connection connection);
   Task<Result<std::string>> answer(std::vector<std::string> words);
   Task<Result<std::string>> trace(std::vector<std::string> words);
+  Task<Result<std::string>> cache(std::string verb);
 
   Service* service_;
   std::int64_t started_;
   TaskGroup tasks_;
 };
 
+/// For requests that take as long as they take; when the program ends, so does the wait.
+inline constexpr std::chrono::hours kNoDeadline{24 * 365};
+
 /// Asks the program that serves `data_dir`. Thread: one without a loop; blocks.
-/// Errors: kUnavailable when none runs; else what it answered.
-Result<std::string> ask_control(const std::string& data_dir, const std::vector<std::string>& words);
+/// Errors: kUnavailable when none runs; kTimeout: no answer within `deadline`; else what it
+///         answered.
+Result<std::string> ask_control(const std::string& data_dir, const std::vector<std::string>& words,
+                                std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
 }  // namespace proxy

@@ -40,7 +40,8 @@ std::size_t width_of(char32_t c) {
              : 1;
 }
 
-// Control characters would let a mailbox name drive the terminal.
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -55,8 +56,6 @@ std::string printable(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 std::size_t display_width(std::string_view utf8) {
   std::size_t width = 0;

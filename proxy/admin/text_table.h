@@ -13,6 +13,9 @@ std::size_t display_width(std::string_view utf8);
 /// Cut to at most `columns`, with an ellipsis at the end when something was cut.
 std::string cut_to_width(std::string_view utf8, std::size_t columns);
 
+/// Without control characters, by which a mailbox name could drive the terminal.
+std::string printable(std::string_view text);
+
 /// "3 s", "5 min", "2 h", "12 d".
 std::string human_age(std::int64_t seconds);
 /// "734 B", "12.3 MB".

@@ -69,22 +69,27 @@ int run_command_line(int argc, char** argv, MakeWorker make_worker) {
   queue->fallthrough();
   std::string account;
   std::string entry;
-  CLI::App* list = queue->add_subcommand("list", "A table of entries");
-  list->add_flag("--json", json, "As JSON");
+  std::string export_to;
+  queue->add_flag("--json", json, "As JSON");
+  queue->add_subcommand("list", "A table of entries");
   const auto on_entry = [&](const char* verb, const char* help) {
     CLI::App* command = queue->add_subcommand(verb, help);
     command->add_option("account", account, "The account")->required();
     command->add_option("entry", entry, "The entry's number")->required();
+    return command;
   };
-  on_entry("retry", "Try a parked entry again");
-  on_entry("export", "Write the message of an APPEND to standard output");
+  on_entry("show", "Everything about an entry");
+  on_entry("retry", "Try an entry again, also one that was given up");
+  CLI::App* exporting =
+      on_entry("export", "Write the message of an APPEND to standard output, or all messages");
+  exporting->add_option("--to", export_to, "A directory: a file for each message of the entry");
   on_entry("drop", "Forget an entry; what it would have changed upstream stays as it is there");
 
-  CLI::App* cache =
-      with_data_dir(app.add_subcommand("cache", "Look after a data directory that nobody serves"));
+  CLI::App* cache = with_data_dir(app.add_subcommand("cache", "Look after a data directory"));
   cache->require_subcommand(1);
   cache->fallthrough();
-  cache->add_subcommand("verify", "Read everything and compare the checksums");
+  cache->add_flag("--json", json, "As JSON");
+  cache->add_subcommand("verify", "Read everything and list all that is wrong");
   cache->add_subcommand("stats", "Sizes on disk");
   cache->add_subcommand("compact", "Give space back");
 
@@ -116,7 +121,9 @@ int run_command_line(int argc, char** argv, MakeWorker make_worker) {
   }
   if (status->parsed()) return show_status(data_dir, json, watch);
   if (trace->parsed()) return set_trace(data_dir, what, which, on == "on");
-  if (cache->parsed()) return handle_cache(data_dir, cache->get_subcommands().front()->get_name());
+  if (cache->parsed())
+    return handle_cache(data_dir, cache->get_subcommands().front()->get_name(), json);
+  if (exporting->parsed()) return export_entry(data_dir, account, entry, export_to);
   const std::string verb = queue->get_subcommands().front()->get_name();
   return handle_queue(data_dir,
                       verb == "list" ? std::vector{verb} : std::vector{verb, account, entry}, json);

@@ -20,11 +20,14 @@ int check_config(const std::string& config_path, bool reference);
 int show_status(const std::string& data_dir, bool json, bool watch);
 /// `waystation queue`: list, or a verb with an account and an entry's number.
 int handle_queue(const std::string& data_dir, const std::vector<std::string>& words, bool json);
+/// `waystation queue export`: to standard output, or a file for each message in `directory`.
+int export_entry(const std::string& data_dir, const std::string& account, const std::string& entry,
+                 const std::string& directory);
 /// `waystation trace`: `what` is "account" or "session".
 int set_trace(const std::string& data_dir, const std::string& what, const std::string& which,
               bool on);
-/// `waystation cache`: verify, stats or compact.
-int handle_cache(const std::string& data_dir, const std::string& verb);
+/// `waystation cache`: verify, stats or compact. 1 also when verify finds something.
+int handle_cache(const std::string& data_dir, const std::string& verb, bool json);
 /// `waystation demo`: a far mailbox and a near one that caches it.
 struct DemoOptions {
   bool once = false;  // end after the table

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/log.h"
@@ -62,13 +64,47 @@ int handle_queue(const std::string& data_dir, const std::vector<std::string>& wo
   request.insert(request.end(), words.begin(), words.end());
   const Result<std::string> text = ask_control(data_dir, request);
   if (!text) return report(text.error());
-  if (words.front() == "list" && !json) {
-    const Result<std::vector<QueueRow>> rows = queue_from_json(*text);
-    if (!rows) return report(rows.error());
-    std::fputs(render_queue(*rows, now_seconds(), terminal_columns()).c_str(), stdout);
+  if (json) {
+    std::printf("%s\n", text->c_str());
     return 0;
   }
-  std::fwrite(text->data(), 1, text->size(), stdout);
+  const Result<std::vector<QueueRow>> rows = queue_from_json(*text);
+  if (!rows) return report(rows.error());
+  if (words.front() == "list") {
+    std::fputs(render_queue(*rows, now_seconds(), terminal_columns()).c_str(), stdout);
+  } else {
+    std::fputs(render_queue_row(rows->front(), now_seconds()).c_str(), stdout);
+  }
+  return 0;
+}
+
+int export_entry(const std::string& data_dir, const std::string& account, const std::string& entry,
+                 const std::string& directory) {
+  if (directory.empty()) {
+    const Result<std::string> bytes =
+        ask_control(data_dir, {"queue", "export", account, entry}, kNoDeadline);
+    if (!bytes) return report(bytes.error());
+    std::fwrite(bytes->data(), 1, bytes->size(), stdout);
+    return 0;
+  }
+  const Result<std::string> list = ask_control(data_dir, {"queue", "messages", account, entry});
+  if (!list) return report(list.error());
+  const Result<std::vector<std::uint32_t>> uids = uids_from_json(*list);
+  if (!uids) return report(uids.error());
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  for (const std::uint32_t uid : *uids) {
+    const Result<std::string> bytes = ask_control(
+        data_dir, {"queue", "export", account, entry, std::to_string(uid)}, kNoDeadline);
+    if (!bytes) return report(bytes.error());
+    const std::string path = fmt::format("{}/{}-{}-{}.eml", directory, account, entry, uid);
+    std::ofstream file(path, std::ios::binary);
+    file << *bytes;
+    file.close();
+    if (!file) return report({Errc::kIo, fmt::format("cannot write {}", path)});
+    std::printf("%s\n", path.c_str());
+  }
+  if (uids->empty()) return report({Errc::kNotFound, "no message of this entry is cached here"});
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/imap/login.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -22,12 +23,13 @@ constexpr milliseconds kWriteDeadline{10'000};
 
 Login::Login(net::Connection* connection, std::shared_ptr<const Users> users,
              std::optional<net::ServerTls> tls, bool plaintext_allowed, config::Limits limits,
-             Log log)
+             FailedLogins* failed, Log log)
     : connection_(connection),
       users_(std::move(users)),
       tls_(std::move(tls)),
       plaintext_allowed_(plaintext_allowed),
       limits_(std::move(limits)),
+      failed_(failed),
       log_(std::move(log)),
       reader_(connection, limits_.max_line_bytes),
       until_(std::chrono::steady_clock::now() + limits_.login_timeout) {}
@@ -149,6 +151,7 @@ Task<std::optional<LoggedIn>> Login::check_password(std::string tag, imap::Login
     answer(tag, Reply::no(imap::Code::kPrivacyRequired, "LOGIN needs TLS here"));
     co_return std::nullopt;
   }
+  co_await wait_for_turn();
   const sasl::UserTable& table = *users_->table;
   Result<std::string> user = fail(Errc::kPermission, "");
   if (table.is_slow()) {
@@ -194,6 +197,7 @@ Task<Result<std::string>> Login::exchange(imap::AuthenticateCommand command) {
   }
   CO_TRY(const std::unique_ptr<sasl::ServerExchange> exchange,
          sasl::ServerExchange::start(*mechanism, users_->table));
+  co_await wait_for_turn();
   std::string response;
   if (command.initial_response) {
     CO_TRY(response, sasl::base64_decode(command.initial_response->reveal()));
@@ -220,13 +224,25 @@ Task<Result<std::string>> Login::exchange(imap::AuthenticateCommand command) {
 std::optional<LoggedIn> Login::admit(std::string tag, const std::string& user) {
   const auto found = users_->by_name.find(user);
   CHECK(found != users_->by_name.end());
+  failed_->forget(connection_->peer().host);
   log_.info("{} logged in from {}", user, connection_->peer().text);
   return LoggedIn{&found->second, std::move(tag), client_};
+}
+
+// An address from which many logins failed waits before the password is looked at: otherwise it
+// could hang up instead of waiting for the answer.
+Task<void> Login::wait_for_turn() {
+  const milliseconds wait = failed_->wait_of(connection_->peer().host, limits_.max_failed_logins,
+                                             limits_.failed_login_delay);
+  if (wait.count() > 0) {
+    (void)co_await sleep_for(connection_->loop(), std::min(wait, time_left()), stop_);
+  }
 }
 
 // Every failure costs the same time, and more of it each time.
 Task<void> Login::refuse(std::string tag, std::string name, Error error) {
   ++failures_;
+  failed_->note(connection_->peer().host);
   log_.warning("login failed from {}{}{}", connection_->peer().text, name.empty() ? "" : " as ",
                name);
   (void)co_await sleep_for(connection_->loop(), limits_.failed_login_delay * failures_, stop_);

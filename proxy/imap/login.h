@@ -13,6 +13,7 @@
 #include "net/connection.h"
 #include "net/tls.h"
 #include "proxy/imap/command_reader.h"
+#include "proxy/imap/failed_logins.h"
 #include "proxy/imap/reply.h"
 #include "proxy/users.h"
 
@@ -28,13 +29,14 @@ struct LoggedIn {
 /// RFC 3501 3.1: CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE and LOGIN.
 ///
 /// Thread:   the loop that accepted the connection.
-/// Lifetime: borrows the connection.
+/// Lifetime: borrows the connection and `failed`.
 class Login {
  public:
   /// `tls`: for STARTTLS, where the listener offers it. `plaintext_allowed`: passwords may go over
   /// this connection as it is.
   Login(net::Connection* connection, std::shared_ptr<const Users> users,
-        std::optional<net::ServerTls> tls, bool plaintext_allowed, config::Limits limits, Log log);
+        std::optional<net::ServerTls> tls, bool plaintext_allowed, config::Limits limits,
+        FailedLogins* failed, Log log);
 
   /// Greets and serves until a login, LOGOUT, the end of the connection, too many failures or the
   /// time limit. Nothing: close the connection.
@@ -55,6 +57,7 @@ class Login {
   Task<std::optional<LoggedIn>> authenticate(std::string tag, imap::AuthenticateCommand command);
   Task<Result<std::string>> exchange(imap::AuthenticateCommand command);
   std::optional<LoggedIn> admit(std::string tag, const std::string& user);
+  Task<void> wait_for_turn();
   Task<void> refuse(std::string tag, std::string name, Error error);
 
   net::Connection* connection_;
@@ -62,6 +65,7 @@ class Login {
   std::optional<net::ServerTls> tls_;
   bool plaintext_allowed_;
   config::Limits limits_;
+  FailedLogins* failed_;
   Log log_;
   CommandReader reader_;
   std::stop_token stop_;

@@ -250,7 +250,7 @@ class ImapServer::Impl {
       live.info.since = now_seconds();
       Login login(&connection, users,
                   door->settings.tls == config::Tls::kStarttls ? door->tls : std::nullopt,
-                  plaintext_allowed, limits_, log);
+                  plaintext_allowed, limits_, &failed_logins_, log);
       who = co_await login.run(stop);
       part->live.erase(id);
     }
@@ -308,6 +308,7 @@ class ImapServer::Impl {
   std::shared_ptr<const Users> users_;
   config::Limits limits_;
   ConnectionCount count_;
+  FailedLogins failed_logins_;
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<std::unique_ptr<Door>> doors_;
   std::uint64_t last_session_ = 0;

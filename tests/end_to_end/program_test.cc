@@ -287,31 +287,90 @@ TEST_F(ProgramTest, AJsonLogIsOneObjectPerLine) {
   EXPECT_TRUE(of_the_account);
 }
 
-TEST_F(ProgramTest, WhenTheDiskFailsReadsGoOnAndARestartRecovers) {
+TEST_F(ProgramTest, WhenTheDiskFailsReadsGoOnAndSoDoWritesWhenItIsWell) {
   ASSERT_NO_FATAL_FAILURE(start({.local = true}));
   auto client = proxy_->login();
   ASSERT_TRUE(client) << client.error().text();
-  const auto before = (*client)->append("INBOX", simple_message("before", "still here\r\n"));
-  ASSERT_TRUE(before && before->ok()) << before->str();
-  // From now on the system refuses to write to any file: not a full disk, which is foreseen and
-  // recovered from by itself, but one that fails.
-  const auto limited =
-      run({.argv = {"prlimit", "--pid", std::to_string(proxy_->pid()), "--fsize=1:unlimited"}});
-  ASSERT_TRUE(limited && limited->status.success()) << limited->output;
-  const auto refused = (*client)->append("INBOX", simple_message("during"));
-  ASSERT_TRUE(refused) << refused.error().text();
-  EXPECT_EQ(refused->status, "NO") << refused->str();
+  const auto append = [&](const std::string& subject) {
+    const auto reply = (*client)->append("INBOX", simple_message(subject, "still here\r\n"));
+    EXPECT_TRUE(reply) << reply.error().text();
+    return reply ? *reply : Reply{};
+  };
+  // The system refuses to write to any file, or does so no more.
+  const auto fail_disk = [&](const std::string& limit) {
+    const auto done =
+        run({.argv = {"prlimit", "--pid", std::to_string(proxy_->pid()), "--fsize=" + limit}});
+    ASSERT_TRUE(done && done->status.success()) << done->output;
+  };
+  ASSERT_TRUE(append("before").ok());
+  ASSERT_NO_FATAL_FAILURE(fail_disk("1:unlimited"));
+  for (int i = 0; i < 3; ++i) {
+    const Reply refused = append("during");
+    EXPECT_EQ(refused.status, "NO") << refused.str();
+    EXPECT_TRUE(refused.code() == "LIMIT" || refused.code() == "INUSE") << refused.str();
+  }
   ASSERT_TRUE((*client)->command("SELECT INBOX"));
   const auto read = (*client)->command("FETCH 1 BODY.PEEK[]");
   ASSERT_TRUE(read) << read.error().text();
   EXPECT_TRUE(read->ok() && read->find("still here")) << read->str();
-  proxy_->kill_hard();
+
+  ASSERT_NO_FATAL_FAILURE(fail_disk("unlimited:unlimited"));
+  EXPECT_TRUE(eventually([&] { return append("after").ok(); }, 30s)) << proxy_->log();
+  EXPECT_EQ(read_mailbox(client->get(), "INBOX")->size(), 2U);
+
+  // And it ends in order all the same.
+  ASSERT_NO_FATAL_FAILURE(fail_disk("1:unlimited"));
+  EXPECT_EQ(append("again").status, "NO");
+  const ExitStatus ended = proxy_->stop();
+  EXPECT_TRUE(ended.success()) << ended.code << ' ' << ended.signal << '\n' << proxy_->log();
   ASSERT_TRUE(proxy_->start_again());
   client = proxy_->login();
   ASSERT_TRUE(client) << client.error().text();
-  EXPECT_EQ(read_mailbox(client->get(), "INBOX")->size(), 1U) << "what was acknowledged";
-  const auto after = (*client)->append("INBOX", simple_message("after"));
-  EXPECT_TRUE(after && after->ok()) << after->str();
+  EXPECT_EQ(read_mailbox(client->get(), "INBOX")->size(), 2U) << "what was acknowledged";
+  EXPECT_TRUE(append("at last").ok());
+}
+
+TEST_F(ProgramTest, TheCacheIsLookedAfterWhileItIsServedAndAfterwards) {
+  ASSERT_NO_FATAL_FAILURE(start({.local = true}));
+  auto client = proxy_->login();
+  ASSERT_TRUE(client) << client.error().text();
+  std::string large;
+  for (int i = 0; i < 500; ++i) large += "line " + std::to_string(i * 7'919) + "\r\n";
+  ASSERT_TRUE((*client)->append("INBOX", simple_message("large", large))->ok());
+  for (const bool serves : {true, false}) {
+    SCOPED_TRACE(serves);
+    if (!serves) ASSERT_TRUE(proxy_->stop().success()) << proxy_->log();
+    const Finished verified = ask({"cache", "verify"});
+    EXPECT_EQ(verified.status.code, 0) << verified.output;
+    EXPECT_THAT(verified.output, HasSubstr("1 messages, 1 bodies"));
+    EXPECT_THAT(verified.output, HasSubstr("everything is sound"));
+    const auto json = nlohmann::json::parse(ask({"cache", "verify", "--json"}).output, nullptr,
+                                            /*allow_exceptions=*/false);
+    ASSERT_TRUE(json.is_object());
+    EXPECT_EQ(json.value("sound", false), true);
+    EXPECT_EQ(json.value("bodies", 0), 1);
+    const Finished compacted = ask({"cache", "compact"});
+    EXPECT_EQ(compacted.status.code, 0) << compacted.output;
+    EXPECT_THAT(compacted.output, HasSubstr(" before, "));
+    const Finished sizes = ask({"cache", "stats"});
+    EXPECT_EQ(sizes.status.code, 0) << sizes.output;
+    EXPECT_THAT(sizes.output, HasSubstr("body"));
+  }
+  // A body that cannot be read, found by the one that serves.
+  bool damaged = false;
+  for (const auto& file : std::filesystem::directory_iterator(proxy_->data_dir() / "store")) {
+    if (file.path().extension() != ".blob" || file.file_size() < 1'000) continue;
+    std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(500);
+    bytes << "damage";
+    damaged = true;
+  }
+  ASSERT_TRUE(damaged);
+  ASSERT_TRUE(proxy_->start_again());
+  const Finished found = ask({"cache", "verify"});
+  EXPECT_EQ(found.status.code, 1) << found.output;
+  EXPECT_THAT(found.output, HasSubstr("family body: "));
+  EXPECT_THAT(found.output, HasSubstr("1 findings"));
 }
 
 TEST_F(ProgramTest, TheDemoShowsItsTableAndTheReplay) {

@@ -7,6 +7,7 @@
 #include "cache/kept.h"
 #include "cache/keys.h"
 #include "cache/records.h"
+#include "cache/verify.h"
 
 namespace cache {
 
@@ -398,6 +399,9 @@ void AccountFixture::check(bool nothing_left) {
   check_journal(*account_, rows);
   check_content(*account_, *store_, rows, nothing_left);
   check_kept(store_.get(), disk_);
+  if (!nothing_left) return;
+  const auto found = [](const std::string& line) { ADD_FAILURE() << "verify: " << line; };
+  EXPECT_TRUE(verify(store_.get(), found, [](double) {}, {}).has_value());
 }
 
 imap::FlagList flags_of(imap::SystemFlags system, std::vector<std::string> keywords) {

@@ -1,12 +1,15 @@
 #include "cache/store.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +40,43 @@ class StoreTest : public testing::Test, public LoopFixture {
 
   support::TempDir dir_;
   StoreOptions options_;
+};
+
+class DatabaseTest : public StoreTest {
+ protected:
+  static void make_store_by_hand(const std::string& path, const std::vector<std::string>& families,
+                                 std::optional<std::uint32_t> schema) {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    rocksdb::DB* raw = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path, &raw).ok());
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    for (const std::string& family : families) {
+      rocksdb::ColumnFamilyHandle* handle = nullptr;
+      ASSERT_TRUE(db->CreateColumnFamily({}, family, &handle).ok());
+      ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+    if (!schema) return;
+    std::string version;
+    Encoder(&version).number(*schema);
+    ASSERT_TRUE(db->Put({}, keys::schema(), version).ok());
+  }
+  static std::vector<std::string> families_of(const std::string& path) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
+    return names;
+  }
+  void expect_other_version(const std::string& path, std::uint32_t schema) {
+    const auto opened = Database::open(path, options_);
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().code(), Errc::kStale);
+    const std::string& text = opened.error().text();
+    const std::string which = schema > keys::kSchemaVersion ? "newer" : "older";
+    EXPECT_NE(text.find(which + " version of Waystation (schema " + std::to_string(schema) +
+                        ", this program knows " + std::to_string(keys::kSchemaVersion) + ")"),
+              std::string::npos)
+        << text;
+  }
 };
 
 TEST_F(StoreTest, ABatchIsThereAfterReopening) {
@@ -120,19 +160,52 @@ TEST_F(StoreTest, ATornLogTailCostsOnlyTheTail) {
   EXPECT_EQ(store->get(Family::kIndex, "first"), "1");
 }
 
-TEST_F(StoreTest, AnotherSchemaIsRefusedWithBothNumbers) {
-  {
-    const auto store = open();
-    Batch batch;
-    std::string version;
-    Encoder(&version).number(keys::kSchemaVersion + 1);
-    batch.put(Family::kMeta, keys::schema(), version);
-    ASSERT_TRUE(commit(store.get(), std::move(batch)));
+// A store of another version: refused, with both numbers, and left as it is.
+TEST_F(DatabaseTest, AnotherSchemaIsRefused) {
+  const std::string path = (dir_ / "data").string();
+  for (const std::uint32_t schema : {keys::kSchemaVersion - 1, keys::kSchemaVersion + 1}) {
+    SCOPED_TRACE(schema);
+    std::filesystem::remove_all(path);
+    {
+      const auto database = Database::open(path, options_);
+      ASSERT_TRUE(database.has_value());
+      Batch batch = put("a", "1");
+      std::string version;
+      Encoder(&version).number(schema);
+      batch.put(Family::kMeta, keys::schema(), version);
+      ASSERT_TRUE(commit((*database)->store(), std::move(batch)));
+    }
+    expect_other_version(path, schema);
+    EXPECT_TRUE(std::filesystem::exists(path + "/store/CURRENT"));
+    EXPECT_FALSE(std::filesystem::exists(path + "/DAMAGED"));
   }
-  const auto store = open_rocks_store((dir_ / "store").string(), options_);
-  ASSERT_FALSE(store.has_value());
-  EXPECT_EQ(store.error().code(), Errc::kStale);
-  EXPECT_NE(store.error().text().find("another version"), std::string::npos);
+}
+
+// What a newer version may have added, or an older one not have had.
+TEST_F(DatabaseTest, OtherFamiliesAreRefused) {
+  const std::string path = (dir_ / "data").string();
+  for (const bool is_newer : {true, false}) {
+    SCOPED_TRACE(is_newer);
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directories(path);
+    const std::uint32_t schema = is_newer ? keys::kSchemaVersion + 1 : keys::kSchemaVersion - 1;
+    std::vector<std::string> families = {"index", "summary", "header", "body", "text"};
+    if (is_newer) families.insert(families.end(), {"changes", "journal", "messages", "threads"});
+    make_store_by_hand(path + "/store", families, schema);
+    expect_other_version(path, schema);
+    EXPECT_EQ(families_of(path + "/store").size(), families.size() + 1) << "it was changed";
+  }
+}
+
+// Killed while it made its first store.
+TEST_F(DatabaseTest, AStoreThatWasNeverFinishedIsFinished) {
+  const std::string path = (dir_ / "data").string();
+  std::filesystem::create_directories(path);
+  make_store_by_hand(path + "/store", {"index", "summary"}, std::nullopt);
+  const auto database = Database::open(path, options_);
+  ASSERT_TRUE(database.has_value()) << database.error().text();
+  EXPECT_EQ((*database)->rebuilt(), "");
+  EXPECT_TRUE(commit((*database)->store(), put("a", "1")).has_value());
 }
 
 TEST_F(StoreTest, VerifyPassesOnASoundStoreAndFindsAFlippedBit) {
@@ -159,8 +232,6 @@ TEST_F(StoreTest, VerifyPassesOnASoundStoreAndFindsAFlippedBit) {
   ASSERT_FALSE(verified.has_value());
   EXPECT_EQ(verified.error().code(), Errc::kCorruption);
 }
-
-class DatabaseTest : public StoreTest {};
 
 TEST_F(DatabaseTest, IsPrivateAndForOneProcess) {
   const std::string path = (dir_ / "data").string();

@@ -11,6 +11,7 @@
 #include "cache/store.h"
 #include "config/config.h"
 #include "net/connection.h"
+#include "proxy/imap/failed_logins.h"
 #include "proxy/users.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/temp_dir.h"
@@ -64,6 +65,7 @@ class Backend {
   std::vector<std::unique_ptr<cache::Account>> accounts_;
   std::shared_ptr<const Users> users_;
   config::Limits limits_;
+  FailedLogins failed_logins_;
   std::set<net::Connection*> served_;
   std::unique_ptr<TaskGroup> sessions_;
 };

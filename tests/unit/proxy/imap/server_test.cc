@@ -125,6 +125,26 @@ TEST(ServerTest, FailedLoginsTakeLongerEachTimeAndAreCounted) {
   EXPECT_EQ(last_words(client->get()), "* BYE Too many failed logins");
 }
 
+TEST(ServerTest, AnAddressThatFailedOftenWaitsOnEachNewConnectionUntilALoginWorks) {
+  config::Config config;
+  config.limits.failed_login_delay = 200ms;
+  config.limits.max_failed_logins = 1;
+  ServerFixture server(config);
+  for (int failure = 1; failure <= 3; ++failure) {
+    auto client = RawImap::connect(server.port());
+    ASSERT_TRUE(client.has_value());
+    const auto before = Clock::now();
+    (void)(*client)->command("LOGIN me wrong");
+    EXPECT_GE(Clock::now() - before + 10ms, 200ms * failure);
+  }
+  const auto before = Clock::now();
+  ASSERT_TRUE(RawImap::login(server.port(), "me", "secret").has_value());
+  EXPECT_GE(Clock::now() - before + 10ms, 600ms) << "right or wrong shows only after the wait";
+  const auto after = Clock::now();
+  ASSERT_TRUE(RawImap::login(server.port(), "me", "secret").has_value());
+  EXPECT_LT(Clock::now() - after, 600ms) << "a login that works clears the address";
+}
+
 TEST(ServerTest, CommandsAreLimitedBeforeTheLogin) {
   config::Config config;
   config.limits.max_line_bytes = 8'192;
