@@ -1,6 +1,7 @@
 // Replay of COPY and MOVE.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "upstream/answers.h"
 #include "upstream/messages.h"
@@ -11,6 +12,27 @@ namespace upstream {
 using cache::JournalEntry;
 using imap::Capability;
 
+namespace {
+
+constexpr std::size_t kCopyEntries = 1'000;
+
+}  // namespace
+
+cache::JournalCopy Replaying::united(const Seqs& entries) const {
+  cache::JournalCopy all;
+  for (const cache::JournalSeq seq : entries) {
+    const auto found = account_->journal().find(seq);
+    if (found == account_->journal().end()) continue;
+    const auto& copy = std::get<cache::JournalCopy>(found->second.op);
+    all.move = copy.move;
+    all.from = copy.from;
+    all.to = copy.to;
+    all.uids.insert(all.uids.end(), copy.uids.begin(), copy.uids.end());
+  }
+  std::ranges::sort(all.uids);
+  return all;
+}
+
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   const cache::MailboxRecord* to = account_->find_mailbox(op.to);
   if (to == nullptr || to->upstream.name.empty()) {
@@ -20,10 +42,29 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   CO_TRY(const cache::MailboxRef source, co_await account_->open_mailbox(op.from));
   CO_TRY(const cache::MailboxRef destination, co_await account_->open_mailbox(op.to));
 
+  const bool was_cut = entry.state == cache::JournalState::kInFlight && entry.in_flight;
+  Seqs entries = {entry.seq};
+  if (!alone_.contains(entry.seq)) {
+    std::set<imap::Uid> taken;  // one command copies a message once
+    for (const auto& [from, into] : op.uids) taken.insert(from);
+    entries = gather(entry, kCopyEntries, [&](const JournalEntry& other) {
+      const auto* copy = std::get_if<cache::JournalCopy>(&other.op);
+      if (copy == nullptr || copy->move != op.move || copy->from != op.from || copy->to != op.to ||
+          alone_.contains(other.seq) || std::ranges::any_of(copy->uids, [&](const auto& pair) {
+            return taken.contains(pair.first);
+          })) {
+        return false;
+      }
+      for (const auto& [from, into] : copy->uids) taken.insert(from);
+      return true;
+    });
+  }
+
   // What was under way when a connection broke may have arrived.
   std::map<imap::Uid, imap::Uid> arrived;  // ours, upstream's
   cache::ReplayedUids created;
-  if (entry.state == cache::JournalState::kInFlight && entry.in_flight) {
+  op = united(entries);
+  if (was_cut) {
     std::vector<Sought> sought;
     for (const auto& [from, into] : op.uids) {
       const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
@@ -33,10 +74,26 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     }
     Result<cache::ReplayedUids> found =
         co_await find_created(op.to, *entry.in_flight, std::move(sought));
-    if (!found) co_return co_await unfinished(std::move(entry), found.error());
+    if (!found) co_return co_await unfinished(entries, found.error());
     created = std::move(*found);
     arrived.insert(created.uids.begin(), created.uids.end());
   }
+
+  if (arrived.empty()) {
+    if (const Result<> noted = co_await note_in_flight(entries, op.to); !noted) {
+      // A client undid one of them meanwhile: what is left is gathered anew.
+      const bool undone = std::ranges::any_of(
+          entries, [this](cache::JournalSeq seq) { return !account_->journal().contains(seq); });
+      if (undone && client_->is_alive()) co_return Result<>();
+      co_return co_await refused_together(entries, noted.error());
+    }
+  } else if (entry.in_flight) {
+    // What has arrived is to be found again should this be cut as well: the first note counts.
+    const Result<> noted = co_await account_->mark_in_flight(entries, *entry.in_flight);
+    if (!noted) co_return co_await unfinished(entries, noted.error());
+  }
+  // From here on clients leave them as they are.
+  op = united(entries);
 
   std::vector<imap::Uid> wanted;           // upstream's, in the source
   std::map<imap::Uid, imap::Uid> into_of;  // upstream's in the source, ours in the destination
@@ -54,27 +111,18 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
       without_source.push_back(into);
     }
   }
-  if (arrived.empty()) {
-    if (const Result<> noted = co_await note_in_flight(entry.seq, op.to); !noted) {
-      co_return co_await refused({entry.seq}, noted.error());
-    }
-  } else if (entry.in_flight) {
-    // What has arrived is to be found again should this be cut as well: the first note counts.
-    const Result<> noted = co_await account_->mark_in_flight({entry.seq}, *entry.in_flight);
-    if (!noted) co_return co_await unfinished(std::move(entry), noted.error());
-  }
   if (!wanted.empty()) {
     if (const Result<> ready = co_await select(op.from); !ready) {
-      co_return co_await (arrived.empty() ? refused({entry.seq}, ready.error())
-                                          : unfinished(std::move(entry), ready.error()));
+      co_return co_await (arrived.empty() ? refused(entries, ready.error())
+                                          : unfinished(entries, ready.error()));
     }
     std::ranges::sort(wanted);
     Transferred transferred;
     const Result<> sent = co_await transfer(op, wanted, &transferred);
     if (!sent) {
       const bool untouched = arrived.empty() && !transferred.any;
-      co_return co_await (untouched ? refused({entry.seq}, sent.error())
-                                    : unfinished(std::move(entry), sent.error()));
+      co_return co_await (untouched ? refused_together(entries, sent.error())
+                                    : unfinished(entries, sent.error()));
     }
     const cache::InFlight note = note_of(entry.seq);
     for (const imap::CopyUidCode& code : transferred.codes) {
@@ -94,6 +142,11 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
         into_of.erase(theirs);
       }
     }
+    std::erase_if(into_of, [&](const auto& one) {
+      const bool is_absent = transferred.absent.contains(one.first.value());
+      if (is_absent) without_source.push_back(one.second);
+      return is_absent;
+    });
     if (!into_of.empty()) {
       std::vector<Sought> sought;
       for (const auto& [theirs, into] : into_of) {
@@ -104,7 +157,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
       }
       Result<cache::ReplayedUids> found =
           co_await find_created(op.to, note, std::move(sought), created.uids);
-      if (!found) co_return co_await unfinished(std::move(entry), found.error());
+      if (!found) co_return co_await unfinished(entries, found.error());
       created.uid_validity = found->uid_validity;
       created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
       // A server that tells of all the others: these were gone before they could be copied.
@@ -119,29 +172,42 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   if (op.move && !moved_already.empty()) {
     Result<> removed = co_await select(op.from);
     if (removed) removed = co_await remove(std::move(moved_already));
-    if (!removed) co_return co_await unfinished(std::move(entry), removed.error());
+    if (!removed) co_return co_await unfinished(entries, removed.error());
   }
   // Those whose source is gone are sent from the cache, if their bytes are here.
+  std::vector<Sought> untold;
   for (const imap::Uid into : without_source) {
     const cache::MessageEntry* row = std::as_const(*destination).find_any(into);
     if (row == nullptr || !row->has(cache::kHaveBody)) continue;
     imap::FlagList flags;
     flags.system = row->visible.system;
-    CO_TRY(const Appended appended, co_await send_message(op.to, row->message, std::move(flags),
+    for (const std::uint16_t number : account_->keywords().numbers(row->visible.keywords)) {
+      flags.add_keyword(account_->keywords().name_of(number));
+    }
+    const cache::MessageId message = row->message;
+    CO_TRY(const Appended appended, co_await send_message(op.to, message, std::move(flags),
                                                           row->internal_date, row->date_zone));
     // Sent so that nothing is lost: one that cannot be stays here, in the destination.
     if (!client_->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
     if (appended.refusal) {
       options_.log.error("a message whose source is gone is kept here alone: {}",
                          appended.refusal->text());
-    }
-    if (appended.code && !appended.code->uids.empty()) {
+    } else if (appended.code && !appended.code->uids.empty()) {
       created.uid_validity = appended.code->uid_validity;
       created.uids.emplace_back(into, imap::Uid(*appended.code->uids.begin()));
+    } else if (const Result<cache::Digest> digest = co_await digest_of(message)) {
+      untold.push_back({into, *digest});
     }
   }
+  if (!untold.empty()) {
+    Result<cache::ReplayedUids> found =
+        co_await find_created(op.to, note_of(entry.seq), std::move(untold), created.uids);
+    if (!found) co_return co_await unfinished(entries, found.error());
+    created.uid_validity = found->uid_validity;
+    created.uids.insert(created.uids.end(), found->uids.begin(), found->uids.end());
+  }
   std::ranges::sort(created.uids);
-  co_return co_await done({entry.seq}, std::move(created));
+  co_return co_await done(entries, std::move(created));
 }
 
 Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
@@ -152,31 +218,67 @@ Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid>
   }
   const imap::MailboxName name = imap::MailboxName::from_server(to->upstream.name, false);
   const bool move = op.move && client_->has(Capability::kMove);
-  for (const imap::SequenceSet& set :
+  for (imap::SequenceSet& set :
        split(imap::SequenceSet::from_sorted(std::span<const imap::Uid>(uids)), kMessagesOfCommand,
              client_->profile().set_bytes)) {
-    std::optional<imap::CopyUidCode> code;
-    Exchange exchange;
-    exchange.on_response = [&code](imap::Response& response) {
-      // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
-      const auto* condition = std::get_if<imap::ConditionResponse>(&response);
-      if (condition == nullptr) return false;
-      if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
-      return true;
-    };
-    imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, name})
-                                 : imap::Command(imap::CopyCommand{true, set, name});
-    CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
-    if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
-    transferred->any = true;
-    if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
-    if (code) {
-      transferred->codes.push_back(*code);
-    } else {
-      transferred->told_all = false;
-    }
+    CO_TRY_VOID(co_await transfer_set(std::move(set), name, move, transferred));
   }
   if (op.move && !move) CO_TRY_VOID(co_await remove(std::move(uids)));
+  co_return Result<>();
+}
+
+// RFC 3501 6.4.8: UIDs that are not there are passed over without a word, so they are asked for in
+// the same round trip.
+Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName to, bool move,
+                                       Transferred* transferred) {
+  imap::FetchCommand look;
+  look.uid = true;
+  look.set = set;
+  look.items = {{imap::FetchKind::kUid}};
+  imap::SequenceSet present;
+  Exchange looking;
+  looking.on_response = [&present](imap::Response& response) {
+    const auto* fetched = std::get_if<imap::FetchResponse>(&response);
+    if (fetched == nullptr) return false;
+    if (fetched->uid) present.add(*fetched->uid);
+    return true;
+  };
+  std::optional<imap::CopyUidCode> code;
+  Exchange exchange;
+  exchange.on_response = [&code](imap::Response& response) {
+    // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
+    const auto* condition = std::get_if<imap::ConditionResponse>(&response);
+    if (condition == nullptr) return false;
+    if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
+    return true;
+  };
+  imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, to})
+                               : imap::Command(imap::CopyCommand{true, set, to});
+  std::optional<Result<Answer>> looked;
+  std::optional<Result<Answer>> answered;
+  TaskGroup together(client_->connection().loop());
+  together.spawn(run_into(std::move(look), &looked, std::move(looking)));
+  together.spawn(run_into(std::move(command), &answered, std::move(exchange)));
+  co_await together.close();
+  if (!*looked) co_return fail(looked->error());
+  if (!*answered) co_return fail(answered->error());
+  const imap::SequenceSet absent = (*looked)->ok() ? set.minus(present) : imap::SequenceSet();
+  transferred->absent = transferred->absent.united(absent);
+  const Answer& answer = **answered;
+  if (!answer.ok() && !absent.empty()) {
+    // Some servers do not pass them over.
+    const imap::SequenceSet left = set.minus(absent);
+    if (left.empty()) co_return Result<>();
+    co_return co_await transfer_set(left, std::move(to), move, transferred);
+  }
+  if (!answer.ok()) co_return fail(error_of(answer, move ? "MOVE" : "COPY"));
+  transferred->any = true;
+  if (const auto* told = answer.text.find<imap::CopyUidCode>()) code = *told;
+  if (code) {
+    transferred->codes.push_back(*code);
+  } else if (!set.minus(absent).empty()) {
+    transferred->told_all = false;
+  }
   co_return Result<>();
 }
 

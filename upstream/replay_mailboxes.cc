@@ -44,8 +44,36 @@ Task<Result<>> Replaying::leave_mailbox() {
   co_return Result<>();
 }
 
+// Somebody deleted it, and has made or renamed another one to its name: that one is not meant.
+Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
+  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+  const imap::UidValidity known =
+      record == nullptr ? imap::UidValidity() : record->upstream.uid_validity;
+  if (!known.is_set()) co_return false;
+  imap::StatusCommand command;
+  command.mailbox = imap::MailboxName::from_server(op.upstream_name, false);
+  command.items = {imap::StatusItem::kUidValidity};
+  imap::UidValidity told;
+  Exchange exchange;
+  exchange.on_response = [&told](imap::Response& response) {
+    const auto* status = std::get_if<imap::StatusResponse>(&response);
+    if (status == nullptr) return false;
+    if (status->items.uid_validity) told = *status->items.uid_validity;
+    return true;
+  };
+  // A NO: DELETE will tell why.
+  CO_TRY_VOID(co_await client_->run(std::move(command), std::move(exchange)));
+  co_return told.is_set() && told != known;
+}
+
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
   if (op.upstream_name.empty()) co_return co_await done({entry.seq});
+  CO_TRY(const bool is_another, co_await is_another_mailbox(op));
+  if (is_another) {
+    options_.log.warning("a mailbox to be deleted is gone, and another one has its name");
+    outcome_.folders_changed = true;
+    co_return co_await done({entry.seq});
+  }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(
       imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
@@ -63,11 +91,12 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalRename op) {
   if (!to) co_return co_await refused({entry.seq}, to.error());
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
-  // It may have happened before a cut: then the old name is gone, and the list will tell.
   if (!renamed && renamed.error().code() != Errc::kNotFound) {
     co_return co_await refused({entry.seq}, renamed.error());
   }
   outcome_.folders_changed = true;
+  // It happened before a cut, or somebody else has renamed it: the list tells which.
+  if (!renamed) co_return co_await done({entry.seq});
   CO_TRY_VOID(co_await bind(op.mailbox, *to));
   CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
   co_return co_await done({entry.seq});

@@ -8,7 +8,7 @@ namespace upstream {
 
 using cache::JournalSeq;
 
-Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbox) {
+Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox) {
   const cache::MailboxRecord* to = account_->find_mailbox(mailbox);
   if (to == nullptr || to->upstream.name.empty()) {
     co_return fail(Errc::kNotFound, "the destination is not there upstream");
@@ -31,7 +31,7 @@ Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbo
   if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
   if (!note.uid_next.is_set()) note.uid_next = known_next;
   if (!note.uid_validity.is_set()) note.uid_validity = known_validity;
-  co_return co_await account_->mark_in_flight({seq}, note);
+  co_return co_await account_->mark_in_flight(std::move(entries), note);
 }
 
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
