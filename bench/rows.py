@@ -237,7 +237,7 @@ def reconnect(table, make_waystation, link, round_trip):
     waystation = make_waystation("many", True, "many")
     try:
         waystation.start()
-        waystation.wait(machines.complete, 120, "200 mailboxes in")
+        waystation.wait(machines.complete, 600, "200 mailboxes in")
         time.sleep(2)
         link.do("down")
         time.sleep(2.2)  # last_good_check counts seconds

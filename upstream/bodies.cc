@@ -46,11 +46,13 @@ Task<Result<>> put(cache::Account* account, cache::MailboxId mailbox,
 // One large message on its way into its writer.
 class BodySink final : public LiteralSink {
  public:
-  BodySink(cache::Account* account, std::unique_ptr<cache::ContentWriter> writer)
-      : account_(account), writer_(std::move(writer)) {}
+  BodySink(cache::Account* account, imap::Uid upstream,
+           std::unique_ptr<cache::ContentWriter> writer)
+      : account_(account), upstream_(upstream), writer_(std::move(writer)) {}
 
   bool begin(const imap::PendingFetchData& what, std::uint64_t) override {
     if (!what.section.is_whole_message() || begun_) return false;
+    if (what.uid && *what.uid != upstream_) return false;
     begun_ = true;
     return true;
   }
@@ -73,6 +75,7 @@ class BodySink final : public LiteralSink {
 
  private:
   cache::Account* account_;
+  imap::Uid upstream_;
   std::unique_ptr<cache::ContentWriter> writer_;
   std::string gathered_;
   bool begun_ = false;
@@ -180,10 +183,11 @@ class Fetching {
     }
     std::vector<std::pair<imap::Uid, std::string>> bodies;
     Exchange exchange;
+    exchange.side_by_side = true;
     exchange.on_response = [&](imap::Response& response) {
       auto* fetched = std::get_if<imap::FetchResponse>(&response);
       if (fetched == nullptr) return false;
-      if (!fetched->uid) return true;
+      if (!fetched->uid) return false;
       const auto wanted = left.find(fetched->uid->value());
       if (wanted == left.end()) return false;
       for (imap::FetchedData& data : fetched->data) {
@@ -194,7 +198,7 @@ class Fetching {
         left.erase(wanted);
         return true;
       }
-      return true;
+      return !fetched->data.empty();
     };
     const Result<Answer> answer =
         co_await client_->run(command_for(std::move(upstream)), std::move(exchange));
@@ -232,9 +236,10 @@ class Fetching {
       ended(bytes, Result<>());
       co_return;
     }
-    const auto sink = std::make_shared<BodySink>(account_, std::move(*writer));
+    const auto sink = std::make_shared<BodySink>(account_, wanted.upstream, std::move(*writer));
     std::optional<std::string> inline_body;
     Exchange exchange;
+    exchange.side_by_side = true;
     exchange.sink = sink;
     exchange.on_response = [&](imap::Response& response) {
       auto* fetched = std::get_if<imap::FetchResponse>(&response);

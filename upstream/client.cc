@@ -153,9 +153,7 @@ Task<Result<>> Client::take_literal() {
     if (!data) co_return Result<>();  // refused by the framer: skipped, and reported as rejected
   }
   // Shared: whoever wanted it may be told of a failure while it still eats.
-  const std::shared_ptr<LiteralSink> sink =
-      pending_.empty() ? nullptr : pending_.front()->exchange.sink;
-  const bool wanted = data && sink != nullptr && sink->begin(*data, size);
+  const std::shared_ptr<LiteralSink> sink = data ? find_sink(*data, size) : nullptr;
   framer_.stream();
   std::uint64_t left = size;
   while (left > 0) {
@@ -168,9 +166,21 @@ Task<Result<>> Client::take_literal() {
     std::string chunk(bytes);
     connection_.consume(bytes.size());
     left -= chunk.size();
-    if (wanted) CO_TRY_VOID(co_await sink->feed(std::move(chunk)));
+    if (sink != nullptr) CO_TRY_VOID(co_await sink->feed(std::move(chunk)));
   }
   co_return Result<>();
+}
+
+std::shared_ptr<LiteralSink> Client::find_sink(const imap::PendingFetchData& data,
+                                               std::uint64_t size) const {
+  for (const Pending* one : pending_) {
+    const Exchange& exchange = one->exchange;
+    const bool is_asked = one == pending_.front() || (exchange.side_by_side && data.uid);
+    if (is_asked && exchange.sink != nullptr && exchange.sink->begin(data, size)) {
+      return exchange.sink;
+    }
+  }
+  return nullptr;
 }
 
 void Client::learn(const imap::Response& response) {
@@ -227,9 +237,10 @@ void Client::dispatch(imap::Response response) {
     continued_.notify();
     return;
   }
-  if (!pending_.empty() && pending_.front()->exchange.on_response &&
-      pending_.front()->exchange.on_response(response)) {
-    return;
+  for (const Pending* one : pending_) {
+    const Exchange& exchange = one->exchange;
+    const bool is_asked = one == pending_.front() || exchange.side_by_side;
+    if (is_asked && exchange.on_response && exchange.on_response(response)) return;
   }
   if (listener_) listener_(response);
   if (!std::holds_alternative<imap::ConditionResponse>(response)) news_.set();
@@ -346,7 +357,7 @@ Task<Result<>> Client::start_tls(net::ClientTls tls, std::string host, std::stop
   co_return secured;
 }
 
-Task<Result<Answer>> Client::compress(std::stop_token) {
+Task<Result<Answer>> Client::compress() {
   Pending pending(connection_.loop());
   pending.compress = true;
   co_return co_await run_pending(&pending, imap::CompressCommand{"DEFLATE"}, {});

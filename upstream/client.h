@@ -39,7 +39,7 @@ struct Answer {
 class LiteralSink {
  public:
   virtual ~LiteralSink() = default;
-  /// Whether it wants this one; others are dropped.
+  /// Whether it wants this one; what nobody wants is dropped.
   virtual bool begin(const imap::PendingFetchData& what, std::uint64_t size_bytes) = 0;
   virtual Task<Result<>> feed(std::string bytes) = 0;
 };
@@ -51,8 +51,13 @@ using MessageSource =
 /// How a command is run.
 struct Exchange {
   /// Sees untagged responses while this is the oldest command under way. Returns false for those
-  /// that are news rather than its answer: they go to the client's listener.
+  /// that are not its answer: they go to the client's listener.
   std::function<bool(imap::Response&)> on_response = {};
+  /// It also sees them, and literals of a named message, while older commands are under way, when
+  /// those did not claim them: servers that run FETCHes side by side (RFC 3501 5.5) answer the
+  /// second before they complete the first, as Dovecot does on a slow line. Such commands claim
+  /// only what they asked for by UID.
+  bool side_by_side = false;
   std::shared_ptr<LiteralSink> sink = {};  // fed to the end of a piece, even when the command fails
   MessageSource message = {};
 };
@@ -81,8 +86,9 @@ class Client {
   /// Runs a SASL exchange to its end (RFC 3501 6.2.2, RFC 4959).
   Task<Result<Answer>> authenticate(std::unique_ptr<sasl::ClientExchange> exchange,
                                     std::stop_token stop);
-  /// COMPRESS DEFLATE (RFC 4978): nothing else may be under way.
-  Task<Result<Answer>> compress(std::stop_token stop);
+  /// COMPRESS DEFLATE (RFC 4978 3): what was sent before may still be under way, and nothing may be
+  /// sent before this has ended.
+  Task<Result<Answer>> compress();
 
   /// Sends the command now and waits for its answer. Many may wait at once: their commands go out
   /// in the order of the calls, without waiting for each other.
@@ -126,6 +132,8 @@ class Client {
   Task<void> read();
   Task<Result<>> read_until_failure();
   Task<Result<>> take_literal();
+  std::shared_ptr<LiteralSink> find_sink(const imap::PendingFetchData& data,
+                                         std::uint64_t size) const;
   bool is_overdue() const;
   std::chrono::milliseconds patience() const;
   void dispatch(imap::Response response);

@@ -110,6 +110,11 @@ Task<void> enable(Client* client, bool qresync, bool* enabled) {
   (void)co_await client->run(std::move(command), std::move(exchange));
 }
 
+Task<void> compress(Client* client, const ConnectRequest* request) {
+  const Result<Answer> answer = co_await client->compress();
+  if (answer && !answer->ok()) request->log.info("no compression: {}", answer->text.text);
+}
+
 Task<Result<>> prepare(Client* client, const ConnectRequest* request, Secret secret,
                        Connected* connected, std::stop_token stop) {
   const config::Upstream& settings = request->settings;
@@ -136,7 +141,8 @@ Task<Result<>> prepare(Client* client, const ConnectRequest* request, Secret sec
   }
   ServerFacts facts{settings.host, greeting.text.text, {}, &client->capabilities()};
   client->set_profile(&recognize(facts));
-  // ID and ENABLE go out together.
+  // These go out together; COMPRESS last, as after it nothing may be sent before its answer
+  // (RFC 4978 3).
   TaskGroup together(client->connection().loop());
   if (client->has(Capability::kId)) {
     together.spawn(identify(client, &connected->server, &facts.id));
@@ -145,12 +151,11 @@ Task<Result<>> prepare(Client* client, const ConnectRequest* request, Secret sec
     const bool qresync = request->qresync && client->has(Capability::kQresync);
     together.spawn(enable(client, qresync, &connected->qresync));
   }
+  if (request->compress && settings.compress && client->has(Capability::kCompressDeflate)) {
+    together.spawn(compress(client, request));
+  }
   co_await together.close();
   client->set_profile(&recognize(facts));
-  if (request->compress && settings.compress && client->has(Capability::kCompressDeflate)) {
-    CO_TRY(const Answer answer, co_await client->compress(stop));
-    if (!answer.ok()) request->log.info("no compression: {}", answer.text.text);
-  }
   if (!client->is_alive()) co_return fail(Errc::kClosed, "the server hung up after login");
   co_return Result<>();
 }

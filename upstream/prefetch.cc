@@ -1,6 +1,7 @@
 #include "upstream/prefetch.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "upstream/backoff.h"
@@ -39,6 +40,15 @@ std::chrono::seconds park_delay(std::uint32_t tries) {
   constexpr std::chrono::seconds kFirst = 2min;
   constexpr std::chrono::seconds kLast = 4h;
   return std::min(kLast, kFirst * (std::int64_t{1} << std::min(tries, 10U)));
+}
+
+// For people: thousands of numbers say no more than how many there are.
+std::string brief(const imap::SequenceSet& uids) {
+  constexpr std::size_t kMaxBytes = 60;
+  std::string text = uids.encode();
+  if (text.size() <= kMaxBytes) return text;
+  text.resize(text.rfind(',', kMaxBytes));
+  return fmt::format("{},... ({} in all)", text, uids.count());
 }
 
 }  // namespace
@@ -209,15 +219,20 @@ void Prefetch::park(const cache::Mailbox& mailbox, const MissingBodies& missing)
     const cache::MessageEntry* entry = mailbox.find(one.first);
     return entry == nullptr || entry->has(cache::kHaveBody);
   });
+  // One line however many: a server in trouble gives thousands of them not.
+  std::map<std::pair<std::string, std::chrono::seconds>, imap::SequenceSet> reasons;
   for (const auto& [uid, why] : missing) {
     const cache::MessageEntry* entry = mailbox.find(uid);
     if (entry == nullptr || entry->has(cache::kHaveBody)) continue;
     Parked& body = parked[uid];
     const std::chrono::seconds delay = park_delay(body.tries++);
     body.next = Clock::now() + delay;
-    std::string text = fmt::format(
-        "{}: no body of UID {} (upstream's UID {}): {}; next try in {} s", mailbox.record().name,
-        uid.value(), entry->upstream_uid.value(), why, delay.count());
+    reasons[{why, delay}].add(entry->upstream_uid);
+  }
+  for (const auto& [reason, uids] : reasons) {
+    std::string text =
+        fmt::format("{}: no body of upstream's UID {}: {}; next try in {} s", mailbox.record().name,
+                    brief(uids), reason.first, reason.second.count());
     log_.warning("{}", text);
     hooks_.report(std::move(text));
   }

@@ -151,6 +151,73 @@ TEST_F(ClientTest, TellsTheByeInTheMiddle) {
   EXPECT_NE(answer.error().text().find("going down"), std::string::npos);
 }
 
+// One message asked for by UID; `sink` takes its body when that is large.
+Task<void> fetch_one(Client* client, imap::Uid uid, std::string* body,
+                     std::shared_ptr<LiteralSink> sink = {}) {
+  imap::FetchCommand command;
+  command.uid = true;
+  command.set = imap::SequenceSet::of(uid.value(), uid.value());
+  command.items = {{imap::FetchKind::kUid}, imap::FetchItem::body({}, true)};
+  Exchange exchange;
+  exchange.side_by_side = true;
+  exchange.sink = std::move(sink);
+  exchange.on_response = [uid, body](imap::Response& response) {
+    const auto* fetched = std::get_if<imap::FetchResponse>(&response);
+    if (fetched == nullptr || fetched->uid != uid) return false;
+    for (const imap::FetchedData& data : fetched->data) *body += data.bytes;
+    return true;
+  };
+  const Result<Answer> answer = co_await client->run(std::move(command), std::move(exchange));
+  EXPECT_TRUE(answer && answer->ok());
+}
+
+class Gathering final : public LiteralSink {
+ public:
+  explicit Gathering(imap::Uid uid) : uid_(uid) {}
+  bool begin(const imap::PendingFetchData& what, std::uint64_t) override {
+    return what.uid == uid_;
+  }
+  Task<Result<>> feed(std::string bytes) override {
+    gathered += bytes;
+    co_return Result<>();
+  }
+  std::string gathered;
+
+ private:
+  imap::Uid uid_;
+};
+
+Task<Result<>> fetch_three(net::Loop* loop, ConnectRequest request, std::string* first,
+                           std::string* second, std::shared_ptr<Gathering> third) {
+  CO_TRY(Connected connected, co_await connect(loop, std::move(request), {}));
+  TaskGroup together(loop);
+  std::string none;
+  together.spawn(fetch_one(connected.client.get(), imap::Uid(1), first));
+  together.spawn(fetch_one(connected.client.get(), imap::Uid(2), second));
+  together.spawn(fetch_one(connected.client.get(), imap::Uid(3), &none, third));
+  co_await together.close();
+  co_await connected.client->close(false);
+  co_return Result<>();
+}
+
+// RFC 3501 5.5; Dovecot does so when its output does not flow off at once.
+TEST_F(ClientTest, KnowsWhoseAnswersAreWhenAServerRunsCommandsSideBySide) {
+  serve(login() +
+        "UC: $2 UID FETCH 1 *\nUC: $3 UID FETCH 2 *\nUC: $4 UID FETCH 3 *\n"
+        "US: * 2 FETCH (UID 2 BODY[] \"two\")\n"
+        "US: * 3 FETCH (UID 3 BODY[] {300000}\nUS! fill 300000 x\nUS: )\n"
+        "US: * 1 FETCH (UID 1 BODY[] \"one\")\n"
+        "US: $4 OK done\nUS: $2 OK done\nUS: $3 OK done\nUS! drain\n");
+  std::string first;
+  std::string second;
+  const auto third = std::make_shared<Gathering>(imap::Uid(3));
+  const auto fetched = run(fetch_three(loop(), request(), &first, &second, third));
+  ASSERT_TRUE(fetched) << fetched.error().text();
+  EXPECT_EQ(first, "one");
+  EXPECT_EQ(second, "two");
+  EXPECT_EQ(third->gathered, std::string(300'000, 'x'));
+}
+
 Task<void> stop_later(net::Loop* loop, std::stop_source* source) {
   (void)co_await sleep_for(loop, 50ms);
   source->request_stop();
