@@ -1,5 +1,8 @@
 // Replay of CREATE, DELETE, RENAME and SUBSCRIBE.
+#include <algorithm>
+
 #include "upstream/answers.h"
+#include "upstream/clock.h"
 #include "upstream/replaying.h"
 
 namespace upstream {
@@ -66,6 +69,16 @@ Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
   co_return told.is_set() && told != known;
 }
 
+bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const {
+  const std::string below = op.upstream_name + options_.space.delimiter;
+  const auto& journal = account_->journal();
+  return std::any_of(journal.upper_bound(seq), journal.end(), [&](const auto& one) {
+    const auto* other = std::get_if<cache::JournalDelete>(&one.second.op);
+    return other != nullptr && one.second.state == cache::JournalState::kPending &&
+           options_.space.delimiter != 0 && other->upstream_name.starts_with(below);
+  });
+}
+
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
   if (op.upstream_name.empty()) co_return co_await done({entry.seq});
   CO_TRY(const bool is_another, co_await is_another_mailbox(op));
@@ -73,6 +86,14 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
     options_.log.warning("a mailbox to be deleted is gone, and another one has its name");
     outcome_.folders_changed = true;
     co_return co_await done({entry.seq});
+  }
+  if (waits_below(entry.seq, op)) {
+    // Cyrus deletes nothing that has others below it; the deepest go first.
+    const std::int64_t when = now_seconds() + 1;
+    note_next_try(when);
+    (void)co_await account_->retry_later({entry.seq}, "those below it go first", when);
+    done_.insert(entry.seq);
+    co_return Result<>();
   }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(

@@ -132,6 +132,8 @@ class Replaying {
   // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
   Task<Result<>> bind_below(std::string from, std::string to);
   Task<Result<bool>> is_another_mailbox(cache::JournalDelete op);
+  // Whether a mailbox below it is to be deleted too, later.
+  bool waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const;
   // Courier refuses to delete the mailbox that the connection has open. CLOSE would expunge.
   Task<Result<>> leave_mailbox();
 

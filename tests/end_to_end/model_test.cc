@@ -336,7 +336,8 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     const std::string marker = new_marker();
     const std::string body = body_of(marker);
     std::set<std::string> flags;
-    if (chance(40)) flags.insert(any_flag());
+    // imap4d takes flags with an APPEND and forgets them.
+    if (chance(40) && GetParam().first != ServerKind::kImap4d) flags.insert(any_flag());
     const std::string shown = flags.empty() ? "" : "(" + *flags.begin() + ") ";
     const std::string head =
         "APPEND " + quoted(*client, box) + " " + shown + "{" + std::to_string(body.size());
@@ -349,8 +350,10 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
       if (!client->imap->command("NOOP")) client->imap.reset();
       if (!connect(client)) return;
       const auto reply = client->imap->command(head + "}\r\n" + body);
-      answer.refused = !reply || !reply->ok();
-      note("there " + head + "} (" + marker + "): " + (reply ? reply->status : "failed"));
+      if (!reply) client->imap.reset();
+      answer.outcome = reply ? Outcome::kDone : Outcome::kUnknown;
+      answer.refused = reply && !reply->ok();
+      note("there " + head + "} (" + marker + "): " + (reply ? reply->status : "unknown"));
     }
     if (answer.refused) return;
     note("      " + marker + " in " + box);
@@ -437,6 +440,10 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
   void remove_folder(Client* client) {
     const std::string name = kFolders[pick(std::size(kFolders))];
     std::vector<std::string> contents;
+    // Cyrus keeps a mailbox that has others below it; imap4d says so, and empties it.
+    const bool keeps_parents =
+        GetParam().first == ServerKind::kCyrus || GetParam().first == ServerKind::kImap4d;
+    if (keeps_parents && has_children(name)) return;
     if (client->side == Side::kThere) {
       // So that nothing comes into it between the look and the end.
       link_->stall();
@@ -448,6 +455,19 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     const Answer answer = change(client, "DELETE " + quoted(*client, name));
     if (client->side == Side::kThere && !is_down_) link_->up();
     if (!answer.refused) model_.deleted(client->side, name, contents, answer.outcome);
+  }
+
+  bool has_children(const std::string& name) {
+    for (const Side side : {Side::kHere, Side::kThere}) {
+      Client client{side, nullptr};
+      if (!connect(&client)) return true;
+      const auto names = list_mailboxes(client.imap.get());
+      if (!names) return true;
+      for (const std::string& one : *names) {
+        if (local_name_if(side, one).starts_with(name + "/")) return true;
+      }
+    }
+    return false;
   }
 
   void subscribe(Client* client) {
@@ -555,13 +575,14 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
           if (!here || !there) return false;
           recovered = messages_of((*here)[kRecovered]);
           here->erase(kRecovered);
-          return *here == *there && subscriptions(Side::kHere) == subscriptions(Side::kThere);
+          return *here == *there &&
+                 subscriptions(Side::kHere, *there) == subscriptions(Side::kThere, *there);
         },
         75s);
     ASSERT_TRUE(here) << here.error().text();
     ASSERT_TRUE(there) << there.error().text();
-    const auto ours = subscriptions(Side::kHere);
-    const auto theirs = subscriptions(Side::kThere);
+    const auto ours = subscriptions(Side::kHere, *there);
+    const auto theirs = subscriptions(Side::kThere, *there);
     ASSERT_TRUE(equal) << "here:\n"
                        << describe(*here) << join(ours) << "\nupstream:\n"
                        << describe(*there) << join(theirs);
@@ -596,7 +617,8 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     return text;
   }
 
-  std::set<std::string> subscriptions(Side side) {
+  // Of those that are there: LIST RETURN (SUBSCRIBED) does not tell of others (RFC 5258 3.5).
+  std::set<std::string> subscriptions(Side side, const SeenTree& tree) {
     Client client{side, nullptr};
     std::set<std::string> names;
     if (!connect(&client)) return names;
@@ -605,8 +627,7 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     for (const std::string& line : reply->untagged) {
       const std::string name = local_name_if(side, last_word(line));
       const bool is_ours = std::ranges::find(kFolders, name) != std::end(kFolders);
-      const bool is_a_level = line.find("\\No") != std::string::npos;  // above a subscribed one
-      if (line.starts_with("LSUB ") && is_ours && !is_a_level) names.insert(name);
+      if (line.starts_with("LSUB ") && is_ours && tree.contains(name)) names.insert(name);
     }
     return names;
   }
