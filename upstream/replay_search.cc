@@ -29,6 +29,12 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
   };
   CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
   if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+  if (known_validity.is_set() && note.uid_validity.is_set() &&
+      note.uid_validity != known_validity) {
+    // What is sent now could not be told from what was there: it is brought in step first.
+    outcome_.folders_changed = true;
+    co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+  }
   if (!note.uid_next.is_set()) note.uid_next = known_next;
   if (!note.uid_validity.is_set()) note.uid_validity = known_validity;
   co_return co_await account_->mark_in_flight(std::move(entries), note);

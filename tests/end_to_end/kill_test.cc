@@ -1,5 +1,6 @@
 // Killed at every commit, one after the other: what was acknowledged is there afterwards, once, and
 // reaches the server once. The program dies at fault points that debug builds alone have.
+#include <cstdlib>
 #include <functional>
 
 #include "tests/end_to_end/mail_model.h"
@@ -191,7 +192,8 @@ TEST_P(KillAtCommitTest, WhileWritingLosesNothingThatWasAcknowledged) {
     const bool started = proxy_->start_again(kill_at(GetParam(), round)).has_value();
     lived = started && write(round);
     if (!lived) EXPECT_TRUE(eventually([&] { return !proxy_->running(); }));
-    if (!lived) ASSERT_TRUE(proxy_->start_again()) << proxy_->log();
+    proxy_->kill_hard();  // one that lived dies at its next commit
+    ASSERT_TRUE(proxy_->start_again()) << proxy_->log();
     ASSERT_NO_FATAL_FAILURE(expect_views());
     if (HasFailure()) return;
   }
@@ -202,8 +204,11 @@ TEST_P(KillAtCommitTest, WhileWritingLosesNothingThatWasAcknowledged) {
 // The queue is full and the link comes up: replay and sync commit what they have done. Every other
 // time the end of a file is lost as well, as with the power.
 TEST_P(KillAtCommitTest, WhileReplayingSendsEverythingOnce) {
-  int round = 1;
-  for (bool lived = false; !lived && round <= kMostRounds; ++round) {
+  // All three steps together meet every commit; with WAYSTATION_SEEDS each of them does.
+  const auto first = std::ranges::find(kSteps, std::string_view(GetParam())) - std::begin(kSteps);
+  const bool all = std::getenv("WAYSTATION_SEEDS") != nullptr;
+  int round = all ? 1 : 1 + static_cast<int>(first);
+  for (bool lived = false; !lived && round <= kMostRounds; round += all ? 1 : 3) {
     SCOPED_TRACE(std::string(GetParam()) + " " + std::to_string(round));
     link_->down();
     ASSERT_TRUE(write(round)) << proxy_->log();
@@ -219,7 +224,7 @@ TEST_P(KillAtCommitTest, WhileReplayingSendsEverythingOnce) {
                 60s) &&
             proxy_->running();
     proxy_->kill_hard();
-    if (round % 3 != 0) tear(round % 3 == 1, 1 + static_cast<std::uintmax_t>(round) * 7 % 60);
+    if (round % 2 != 0) tear(round % 4 == 1, 1 + static_cast<std::uintmax_t>(round) * 7 % 60);
     ASSERT_TRUE(proxy_->start_again()) << proxy_->log();
     const auto sent = proxy_->wait_until_sent();
     ASSERT_TRUE(sent) << sent.error().text() << proxy_->log();

@@ -20,7 +20,7 @@ constexpr const char* kDeleted = "\\Deleted";
 }  // namespace
 
 void MailModel::begin(const ModelTree& tree) {
-  *this = MailModel();
+  *this = MailModel(may_double_);
   for (const auto& [box, messages] : tree) {
     for (const ModelMessage& message : messages) {
       Fate& fate = fates_[message.marker];
@@ -220,6 +220,10 @@ std::vector<std::string> MailModel::check_end(const ModelTree& tree,
       std::vector<std::string> wanted = fate.boxes;
       std::ranges::sort(wanted);
       std::ranges::sort(boxes);
+      if (may_double_) {
+        wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+        boxes.erase(std::unique(boxes.begin(), boxes.end()), boxes.end());
+      }
       if (wanted != boxes || aside != 0) {
         problems.push_back(marker + " is in " + list(boxes) + (aside != 0 ? " and Recovered" : "") +
                            " and was put into " + list(wanted));
@@ -235,7 +239,7 @@ std::vector<std::string> MailModel::check_end(const ModelTree& tree,
         fate.base + fate.appends + fate.unsure_appends + fate.copies + (both ? fate.moves : 0);
     const int here = static_cast<int>(boxes.size());
     if (here + aside < least) problems.push_back(marker + " is lost");
-    if (here + aside > most) {
+    if (here + aside > most && !may_double_) {
       problems.push_back(marker + " is in " + list(boxes) + (aside != 0 ? " and Recovered" : "") +
                          ": there should be " + std::to_string(most) + " at most");
     }

@@ -30,6 +30,10 @@ using ModelTree = std::map<std::string, std::vector<ModelMessage>>;
 /// Thread: any; owned by one.
 class MailModel {
  public:
+  /// `may_double`: the server loses the numbers of its messages when a connection breaks, so that
+  /// some are sent twice rather than lost.
+  explicit MailModel(bool may_double = false) : may_double_(may_double) {}
+
   /// Both sides are equal and look so.
   void begin(const ModelTree& tree);
 
@@ -91,6 +95,7 @@ class MailModel {
   static void check_flags(const std::string& marker, const Fate& fate, const ModelMessage& seen,
                           std::vector<std::string>* problems);
 
+  bool may_double_;
   Fates fates_;
   std::array<std::set<std::string>, 2> folders_;            // touched by each side
   std::vector<std::pair<std::string, std::string>> links_;  // renames of either side

@@ -57,6 +57,8 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
   void SetUp() override {
     random_.seed(GetParam().second * 4 + static_cast<unsigned>(GetParam().first));
     ASSERT_NO_FATAL_FAILURE(start_server(GetParam().first));
+    // GNU imap4d gives a new UIDVALIDITY when it is cut off in the middle of a write.
+    model_ = MailModel(GetParam().first == ServerKind::kImap4d);
     has_keywords_ = GetParam().first != ServerKind::kImap4d;
     const auto client = upstream();
     ASSERT_TRUE(client);
@@ -627,7 +629,10 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     for (const std::string& line : reply->untagged) {
       const std::string name = local_name_if(side, last_word(line));
       const bool is_ours = std::ranges::find(kFolders, name) != std::end(kFolders);
-      if (line.starts_with("LSUB ") && is_ours && tree.contains(name)) names.insert(name);
+      // Courier tells of the levels above, too.
+      const bool is_a_level = line.find("\\Noselect") != std::string::npos;
+      if (line.starts_with("LSUB ") && is_ours && !is_a_level && tree.contains(name))
+        names.insert(name);
     }
     return names;
   }
