@@ -1,6 +1,10 @@
 """The rows of the table: what is done, and how its figure is judged."""
+import json
 import math
+import os
+import random
 import statistics
+import subprocess
 import time
 
 import imap
@@ -289,6 +293,104 @@ def stores(table, waystation, local, direct, round_trip, runs=40):
     ours, upstream = statistics.median(acknowledged), statistics.median(seen)
     table.add("a STORE acknowledged", ours, "2 ms", ours <= 0.002, local=statistics.median(theirs))
     table.add("  and seen upstream", upstream, f"{round_trip:g} s (1 round trip)", upstream <= round_trip)
+
+
+def many_stores(table, build, make_waystation, local, clients=64, seconds=5):
+    """As many as are acknowledged to 64 clients at once. `local`: a port, a user and a password."""
+    def rate(port, user, password, mailbox):
+        said = subprocess.run([os.path.join(build, "bench", "many_stores"), str(port), user, password,
+                               str(clients), str(seconds), mailbox], capture_output=True, text=True)
+        if said.returncode != 0:
+            raise RuntimeError(said.stderr)
+        return json.loads(said.stdout)
+
+    names = {"Folder%": (f"STOREs of {clients} clients, a mailbox each", 3000),
+             "INBOX": (f"STOREs of {clients} clients in one mailbox", None)}
+    waystation = make_waystation("stores", True, "many") if make_waystation else None
+    try:
+        if waystation:
+            waystation.start()
+            waystation.wait(machines.complete, 120, "200 mailboxes in")
+        for mailbox, (name, wanted) in names.items():
+            limit = f"{wanted:,} /s" if wanted else "-"
+            try:
+                theirs = rate(*local, mailbox)["per_second"]
+                if not waystation:
+                    table.add(name, None, limit, None, unit="/s", local=theirs)
+                    continue
+                ours = rate(waystation.port, waystation.USER, waystation.LOCAL_PASSWORD, mailbox)
+            except Exception as error:
+                table.failed(name, limit, error)
+                continue
+            table.add(name, ours["per_second"], limit, ours["per_second"] >= wanted if wanted else None, unit="/s", local=theirs,
+                      note=f" median {ours['median'] * 1000:.1f} ms, 99 % {ours['p99'] * 1000:.1f} ms")
+    except Exception as error:
+        table.failed("STOREs of many clients", "3,000 /s", error)
+    finally:
+        if waystation:
+            waystation.remove()
+
+
+# ---- after an outage ----------------------------------------------------------------------------------------
+
+def pipelined(client, commands, window=200):
+    """Sends commands without waiting for each; the answers are all awaited."""
+    for begin in range(0, len(commands), window):
+        tags = [client.send(command) for command in commands[begin:begin + window]]
+        client.wait(tags[-1])
+
+
+def mixed_writes(client, count):
+    """What somebody does on a train: flags, moves, copies, drafts, deletions, all mixed."""
+    chance = random.Random(7)
+    kinds = ["flag"] * 60 + ["append"] * 12 + ["copy"] * 12 + ["move"] * 12 + ["expunge"] * 4
+    for number in range(1, count + 1):
+        kind, uid = chance.choice(kinds), 3 * number
+        if kind == "append":
+            client.append(chance.choice(["Work", "Old"]), b"From: me@example.org\r\nSubject: draft %d\r\n"
+                          b"Message-ID: <%d@outage>\r\n\r\nHello.\r\n" % (number, number), "\\Seen")
+        elif kind == "flag":
+            flag = chance.choice(["\\Seen", "\\Flagged", "\\Answered"])
+            client.command(f"UID STORE {uid} +FLAGS.SILENT ({flag})")
+        elif kind == "expunge":
+            client.command(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
+            client.command(f"UID EXPUNGE {uid}")
+        else:
+            client.command(f"UID {kind.upper()} {uid} {chance.choice(['Work', 'Old'])}")
+
+
+def replay(table, make_waystation, link):
+    """From the moment when the link is up again to an empty queue; waiting to reconnect is a part of it."""
+    def after_outage(name, limit, write):
+        try:
+            link.do("down")
+            client = waystation.client()
+            client.select()
+            begin = time.monotonic()
+            write(client)
+            taken_here = time.monotonic() - begin
+            client.close()
+            link.do("reset")
+            link.do("up")
+            begin = time.monotonic()
+            end = waystation.wait(lambda status: status["pending"] == 0, 300, name, pause=0.02)
+            counters, status = link.do("show"), waystation.status()
+            table.add(name, end - begin, f"{limit} s", end - begin <= limit and status["parked"] == 0,
+                      note=f" {counters['most_round_trips']} round trips; acknowledged here in {taken_here:.2f} s")
+        except Exception as error:
+            table.failed(name, f"{limit} s", error)
+
+    waystation = make_waystation("outage", True, "outage")
+    try:
+        waystation.start()
+        waystation.wait(machines.complete, 120, "the mailboxes of the outage in")
+        after_outage("500 mixed writes replayed", 5, lambda client: mixed_writes(client, 500))
+        after_outage("10,000 flag changes replayed", 3, lambda client: pipelined(
+            client, [f"STORE {number} +FLAGS.SILENT ($todo)" for number in range(1, 10_001)]))
+    except Exception as error:
+        table.failed("replay", "5 s; 3 s", error)
+    finally:
+        waystation.remove()
 
 
 def memory(table, waystation, connections):

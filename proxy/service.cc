@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/on_executor.h"
 #include "config/secret_source.h"
+#include "proxy/fault_point.h"
 
 namespace proxy {
 namespace {
@@ -57,6 +58,7 @@ Task<Result<>> Service::start() {
     cache::StoreOptions options;
     options.block_cache_bytes = config.memory.block_cache_bytes;
     options.write_buffer_bytes = config.memory.write_buffer_bytes;
+    options.at_step = kill_at_commit();
     return cache::Database::open(config.data_dir, options);
   };
   Result<std::unique_ptr<cache::Database>> database =

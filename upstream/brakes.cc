@@ -31,7 +31,10 @@ bool Brakes::allow(cache::MailboxId mailbox, std::uint64_t gone, std::uint64_t k
 
 Result<> Brakes::check(const cache::Account& account, const FolderList& folders) {
   std::set<std::string> theirs;
-  for (const cache::UpstreamMailbox& mailbox : folders.mailboxes) theirs.insert(mailbox.name);
+  for (const cache::UpstreamMailbox& mailbox : folders.mailboxes) {
+    // Of which just the name is left: its messages are gone all the same.
+    if ((mailbox.attributes & cache::kNoSelect) == 0) theirs.insert(mailbox.name);
+  }
   std::uint64_t known = 0;
   std::uint64_t gone = 0;
   for (const auto& [name, record] : account.mailboxes()) {

@@ -167,8 +167,7 @@ Task<Result<FolderList>> list_folders(Client* client, std::optional<Namespace> k
   co_return folders;
 }
 
-Task<Result<std::map<std::string, imap::StatusItems>>> status_of(
-    Client* client, std::vector<std::string> raw_names) {
+Task<Result<Counters>> status_of(Client* client, std::vector<std::string> raw_names) {
   Lines lines;
   std::deque<std::optional<Result<Answer>>> answers;
   TaskGroup together(client->connection().loop());
@@ -179,14 +178,18 @@ Task<Result<std::map<std::string, imap::StatusItems>>> status_of(
     together.spawn(run_into(client, std::move(command), &lines, &answers.emplace_back()));
   }
   co_await together.close();
-  for (const auto& answer : answers) {
-    if (answer && !*answer) co_return fail(answer->error());
+  Counters counters;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Result<Answer>& answer = *answers[i];
+    if (!answer) co_return fail(answer.error());
+    if (!answer->ok() && error_of(*answer, "STATUS").code() == Errc::kNotFound) {
+      counters.missing.insert(raw_names[i]);
+    }
   }
-  std::map<std::string, imap::StatusItems> found;
   for (imap::StatusResponse& line : lines.status) {
-    found[line.mailbox.wire(false)] = std::move(line.items);
+    counters.items[line.mailbox.wire(false)] = std::move(line.items);
   }
-  co_return found;
+  co_return counters;
 }
 
 }  // namespace upstream

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,11 @@ struct FolderList {
 /// Errors: as Client::run; kProtocol when the list cannot be believed (empty: a brake).
 Task<Result<FolderList>> list_folders(Client* client, std::optional<Namespace> known);
 
-/// The counters of these mailboxes (upstream's raw names), pipelined: one round trip for all. One
-/// that is refused is missing.
-Task<Result<std::map<std::string, imap::StatusItems>>> status_of(
-    Client* client, std::vector<std::string> raw_names);
+struct Counters {
+  std::map<std::string, imap::StatusItems> items;  // upstream's raw names; without what is refused
+  std::set<std::string> missing;                   // the server says that there is no such mailbox
+};
+/// The counters of these mailboxes (upstream's raw names), pipelined: one round trip for all.
+Task<Result<Counters>> status_of(Client* client, std::vector<std::string> raw_names);
 
 }  // namespace upstream

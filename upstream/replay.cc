@@ -13,7 +13,8 @@ using cache::JournalSeq;
 
 namespace {
 
-constexpr std::uint32_t kMaxAttempts = 20;  // of passing trouble, before the operator is asked
+constexpr std::uint32_t kMaxAttempts = 20;      // of passing trouble, before the operator is asked
+constexpr std::uint32_t kAttemptsUnlisted = 2;  // in a mailbox that is not there, by its old name
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
 constexpr std::int64_t kUnfinishedSeconds = 30;
 
@@ -40,9 +41,7 @@ const cache::JournalEntry* Replaying::next_entry() {
   for (const auto& [seq, entry] : account_->journal()) {
     if (entry.state == cache::JournalState::kParked) continue;
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
-    const auto put_off = options_.put_off->find(seq);
-    const std::int64_t when =
-        std::max(entry.next_try, put_off == options_.put_off->end() ? 0 : put_off->second);
+    const std::int64_t when = not_before(entry);
     const bool waits = when > now || done_.contains(seq);
     const std::vector<std::string> names = names_of(entry.op);
     const bool behind =
@@ -61,6 +60,11 @@ const cache::JournalEntry* Replaying::next_entry() {
     return &entry;
   }
   return nullptr;
+}
+
+std::int64_t Replaying::not_before(const JournalEntry& entry) const {
+  const auto put_off = options_.put_off->find(entry.seq);
+  return std::max(entry.next_try, put_off == options_.put_off->end() ? 0 : put_off->second);
 }
 
 void Replaying::note_next_try(std::int64_t when) {
@@ -122,7 +126,13 @@ Task<Result<>> Replaying::refused(std::vector<JournalSeq> entries, Error error) 
     for (const cache::MailboxId id : mailboxes_of(found->second.op)) blocked_.insert(id);
   }
   const bool full = error.code() == Errc::kLimit;  // over quota: somebody will make room
-  if ((is_passing(error) || full) && attempts < kMaxAttempts) {
+  // Renamed upstream, perhaps, or deleted: the folder list tells where it is to go, if anywhere.
+  if (error.code() == Errc::kNotFound && attempts < kAttemptsUnlisted) {
+    outcome_.folders_changed = true;
+    const std::int64_t when = now_seconds() + 1;
+    note_next_try(when);
+    (void)co_await account_->retry_later(entries, error.text(), when);
+  } else if ((is_passing(error) || full) && attempts < kMaxAttempts) {
     std::int64_t delay =
         std::min<std::int64_t>(kMaxDelaySeconds, std::int64_t{5} << std::min(attempts, 12U));
     if (const auto throttle = throttle_of(error)) {
@@ -140,25 +150,30 @@ Task<Result<>> Replaying::refused(std::vector<JournalSeq> entries, Error error) 
   co_return Result<>();
 }
 
-Task<Result<>> Replaying::unfinished(JournalEntry entry, Error error) {
+Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
   if (!client_->is_alive()) co_return fail(std::move(error));
-  const auto now = account_->journal().find(entry.seq);
-  const bool too_often = now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
-  if (too_often) co_return co_await refused({entry.seq}, std::move(error));
-  if (error.code() == Errc::kStale) {
-    for (const cache::MailboxId id : mailboxes_of(entry.op)) outcome_.renumbered.insert(id);
-  }
-  // Counts the try, and keeps the note.
-  if (now != account_->journal().end() && now->second.in_flight) {
-    const cache::InFlight note = *now->second.in_flight;
-    (void)co_await account_->mark_in_flight({entry.seq}, note);
-  }
-  options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds, error.text());
+  const bool too_often = std::ranges::any_of(entries, [this](JournalSeq seq) {
+    const auto now = account_->journal().find(seq);
+    return now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
+  });
+  if (too_often) co_return co_await refused(std::move(entries), std::move(error));
   const std::int64_t when = now_seconds() + kUnfinishedSeconds;
-  (*options_.put_off)[entry.seq] = when;
+  options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds, error.text());
   note_next_try(when);
-  for (const cache::MailboxId id : mailboxes_of(entry.op)) blocked_.insert(id);
-  done_.insert(entry.seq);
+  done_.insert(entries.begin(), entries.end());
+  for (const JournalSeq seq : entries) {
+    (*options_.put_off)[seq] = when;
+    const auto now = account_->journal().find(seq);
+    if (now == account_->journal().end()) continue;
+    for (const cache::MailboxId id : mailboxes_of(now->second.op)) {
+      blocked_.insert(id);
+      if (error.code() == Errc::kStale) outcome_.renumbered.insert(id);
+    }
+    // Counts the try, and keeps the note.
+    if (!now->second.in_flight) continue;
+    const cache::InFlight note = *now->second.in_flight;
+    (void)co_await account_->mark_in_flight({seq}, note);
+  }
   co_return Result<>();
 }
 
@@ -211,8 +226,9 @@ imap::FlagList Replaying::permitted(const imap::FlagList& flags,
   return kept;
 }
 
-Task<void> Replaying::run_into(imap::Command command, std::optional<Result<Answer>>* answer) {
-  answer->emplace(co_await client_->run(std::move(command)));
+Task<void> Replaying::run_into(imap::Command command, std::optional<Result<Answer>>* answer,
+                               Exchange exchange) {
+  answer->emplace(co_await client_->run(std::move(command), std::move(exchange)));
 }
 
 Task<Result<>> Replaying::expect_ok(imap::Command command) {

@@ -10,6 +10,12 @@ namespace upstream {
 using cache::JournalEntry;
 using imap::Capability;
 
+namespace {
+
+constexpr std::size_t kExpungeEntries = 1'000;
+
+}  // namespace
+
 Task<Result<>> Replaying::remove(std::vector<imap::Uid> uids) {
   std::ranges::sort(uids);
   for (imap::SequenceSet& part :
@@ -79,19 +85,27 @@ Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalExpunge op) {
   const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
   if (record == nullptr || record->upstream.name.empty()) co_return co_await done({entry.seq});
+  const Seqs entries = gather(entry, kExpungeEntries, [&op](const JournalEntry& other) {
+    const auto* expunge = std::get_if<cache::JournalExpunge>(&other.op);
+    return expunge != nullptr && expunge->mailbox == op.mailbox;
+  });
+  imap::SequenceSet removed;
+  for (const cache::JournalSeq seq : entries) {
+    removed = removed.united(std::get<cache::JournalExpunge>(account_->journal().at(seq).op).uids);
+  }
   if (const Result<> ready = co_await select(op.mailbox); !ready) {
-    if (ready.error().code() == Errc::kNotFound) co_return co_await done({entry.seq});
-    co_return co_await refused({entry.seq}, ready.error());
+    if (ready.error().code() == Errc::kNotFound) co_return co_await done(entries);
+    co_return co_await refused(entries, ready.error());
   }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
   std::vector<imap::Uid> uids;
-  for (const std::uint32_t uid : upstream_uids(*mailbox, op.uids)) uids.emplace_back(uid);
+  for (const std::uint32_t uid : upstream_uids(*mailbox, removed)) uids.emplace_back(uid);
   if (!uids.empty()) {
-    if (const Result<> removed = co_await remove(std::move(uids)); !removed) {
-      co_return co_await refused({entry.seq}, removed.error());
+    if (const Result<> gone = co_await remove(std::move(uids)); !gone) {
+      co_return co_await refused(entries, gone.error());
     }
   }
-  co_return co_await done({entry.seq});
+  co_return co_await done(entries);
 }
 
 }  // namespace upstream

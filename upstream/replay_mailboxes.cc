@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "upstream/answers.h"
+#include "upstream/clock.h"
 #include "upstream/replaying.h"
 
 namespace upstream {
@@ -47,12 +48,58 @@ Task<Result<>> Replaying::leave_mailbox() {
   co_return Result<>();
 }
 
+// Somebody deleted it, and has made or renamed another one to its name: that one is not meant.
+Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
+  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+  const imap::UidValidity known =
+      record == nullptr ? imap::UidValidity() : record->upstream.uid_validity;
+  if (!known.is_set()) co_return false;
+  imap::StatusCommand command;
+  command.mailbox = imap::MailboxName::from_server(op.upstream_name, false);
+  command.items = {imap::StatusItem::kUidValidity};
+  imap::UidValidity told;
+  Exchange exchange;
+  exchange.on_response = [&told](imap::Response& response) {
+    const auto* status = std::get_if<imap::StatusResponse>(&response);
+    if (status == nullptr) return false;
+    if (status->items.uid_validity) told = *status->items.uid_validity;
+    return true;
+  };
+  // A NO: DELETE will tell why.
+  CO_TRY_VOID(co_await client_->run(std::move(command), std::move(exchange)));
+  co_return told.is_set() && told != known;
+}
+
+bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const {
+  const std::string below = op.upstream_name + options_.space.delimiter;
+  const auto& journal = account_->journal();
+  return std::any_of(journal.upper_bound(seq), journal.end(), [&](const auto& one) {
+    const auto* other = std::get_if<cache::JournalDelete>(&one.second.op);
+    return other != nullptr && one.second.state == cache::JournalState::kPending &&
+           options_.space.delimiter != 0 && other->upstream_name.starts_with(below);
+  });
+}
+
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
   // A mailbox that is seen here may have the name by now: it was made anew while this waited.
   const bool is_taken = std::ranges::any_of(account_->mailboxes(), [&op](const auto& one) {
     return one.second->id != op.mailbox && one.second->upstream.name == op.upstream_name;
   });
   if (op.upstream_name.empty() || is_taken) co_return co_await done({entry.seq});
+  CO_TRY(const bool is_another, co_await is_another_mailbox(op));
+  if (is_another) {
+    options_.log.warning("a mailbox to be deleted is gone, and another one has its name");
+    outcome_.folders_changed = true;
+    co_return co_await done({entry.seq});
+  }
+  if (waits_below(entry.seq, op)) {
+    // Cyrus deletes nothing that has others below it; the deepest go first.
+    const std::int64_t when = now_seconds() + 1;
+    note_next_try(when);
+    (void)co_await account_->retry_later({entry.seq}, "those below it go first", when);
+    done_.insert(entry.seq);
+    co_return Result<>();
+  }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(
       imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
@@ -70,11 +117,12 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalRename op) {
   if (!to) co_return co_await refused({entry.seq}, to.error());
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
-  // It may have happened before a cut: then the old name is gone, and the list will tell.
   if (!renamed && renamed.error().code() != Errc::kNotFound) {
     co_return co_await refused({entry.seq}, renamed.error());
   }
   outcome_.folders_changed = true;
+  // It happened before a cut, or somebody else has renamed it: the list tells which.
+  if (!renamed) co_return co_await done({entry.seq});
   CO_TRY_VOID(co_await bind(op.mailbox, *to));
   CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
   co_return co_await done({entry.seq});

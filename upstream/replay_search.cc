@@ -8,7 +8,7 @@ namespace upstream {
 
 using cache::JournalSeq;
 
-Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbox) {
+Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox) {
   const cache::MailboxRecord* to = account_->find_mailbox(mailbox);
   if (to == nullptr || to->upstream.name.empty()) {
     co_return fail(Errc::kNotFound, "the destination is not there upstream");
@@ -29,9 +29,15 @@ Task<Result<>> Replaying::note_in_flight(JournalSeq seq, cache::MailboxId mailbo
   };
   CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
   if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+  if (known_validity.is_set() && note.uid_validity.is_set() &&
+      note.uid_validity != known_validity) {
+    // What is sent now could not be told from what was there: it is brought in step first.
+    outcome_.folders_changed = true;
+    co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+  }
   if (!note.uid_next.is_set()) note.uid_next = known_next;
   if (!note.uid_validity.is_set()) note.uid_validity = known_validity;
-  co_return co_await account_->mark_in_flight({seq}, note);
+  co_return co_await account_->mark_in_flight(std::move(entries), note);
 }
 
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,

@@ -1,4 +1,4 @@
-// Replay of flags: what is adjacent goes out together.
+// Replay of flags: all that can go out together does.
 #include <algorithm>
 #include <deque>
 
@@ -18,23 +18,17 @@ using cache::JournalEntry;
 using cache::JournalSeq;
 
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalFlags first) {
-  std::vector<JournalSeq> entries;
+  const std::vector<JournalSeq> entries =
+      gather(entry, kFlagEntries, [&first](const JournalEntry& other) {
+        const auto* flags = std::get_if<cache::JournalFlags>(&other.op);
+        return flags != nullptr && flags->mailbox == first.mailbox;
+      });
   std::vector<cache::JournalFlags> changes;
-  for (const auto& [seq, other] : account_->journal()) {
-    if (seq < entry.seq || other.state == cache::JournalState::kParked) continue;
-    if (entries.size() == kFlagEntries) break;
-    const auto* flags = std::get_if<cache::JournalFlags>(&other.op);
-    if (flags != nullptr && flags->mailbox == first.mailbox && !done_.contains(seq)) {
-      entries.push_back(seq);
-      changes.push_back(*flags);
-      continue;
-    }
-    // Anything else on this mailbox keeps the order.
-    const std::vector<cache::MailboxId> touched = mailboxes_of(other.op);
-    if (std::ranges::find(touched, first.mailbox) != touched.end()) break;
+  for (const JournalSeq seq : entries) {
+    changes.push_back(std::get<cache::JournalFlags>(account_->journal().at(seq).op));
   }
   if (const Result<> ready = co_await select(first.mailbox); !ready) {
-    co_return co_await refused(std::move(entries), ready.error());
+    co_return co_await refused(entries, ready.error());
   }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(first.mailbox));
   std::vector<const cache::JournalFlags*> pointers;
@@ -58,10 +52,10 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalFlags first)
   for (const auto& answer : answers) {
     if (!*answer) co_return fail(answer->error());
     if (!(*answer)->ok()) {
-      co_return co_await refused(std::move(entries), error_of(**answer, "STORE"));
+      co_return co_await refused(entries, error_of(**answer, "STORE"));
     }
   }
-  co_return co_await done(std::move(entries));
+  co_return co_await done(entries);
 }
 
 }  // namespace upstream

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,6 +28,8 @@ class Replaying {
 
   // ---- replay.cc: the order of entries, and how they end ----
   const cache::JournalEntry* next_entry();
+  // Before then it is not tried again; 0: no matter when.
+  std::int64_t not_before(const cache::JournalEntry& entry) const;
   void note_next_try(std::int64_t when);
   static std::vector<cache::MailboxId> mailboxes_of(const cache::JournalOp& op);
   std::vector<std::string> names_of(const cache::JournalOp& op) const;
@@ -35,12 +39,22 @@ class Replaying {
   Task<Result<>> refused(Seqs entries, Error error);
   // Upstream has done it, or a part of it, and something came between: the note of what is in
   // flight stays, so that the next try looks for it before anything is sent again.
-  Task<Result<>> unfinished(cache::JournalEntry entry, Error error);
+  Task<Result<>> unfinished(Seqs entries, Error error);
   // Selects the mailbox unless it is selected already. Its raw name is empty while it is not there.
   Task<Result<>> select(cache::MailboxId id);
   imap::FlagList permitted(const imap::FlagList& flags, const cache::MailboxRecord& record) const;
-  Task<void> run_into(imap::Command command, std::optional<Result<Answer>>* answer);
+  Task<void> run_into(imap::Command command, std::optional<Result<Answer>>* answer,
+                      Exchange exchange = {});
   Task<Result<>> expect_ok(imap::Command command);
+
+  // ---- replay_gather.cc ----
+  // `first` and those behind it, `most` at most, that `fits` takes and that may be done now,
+  // together with it: what lies in between and is done later is about other messages. If `first`
+  // was sent and its outcome is not known, those that were sent with it.
+  Seqs gather(const cache::JournalEntry& first, std::size_t most,
+              const std::function<bool(const cache::JournalEntry& entry)>& fits) const;
+  // As refused(); but if they were several, and it is no passing trouble, they are tried alone.
+  Task<Result<>> refused_together(Seqs entries, Error error);
 
   // ---- A file each: replay_store.cc, replay_append.cc, replay_copy.cc, ... ----
   Task<Result<>> perform(cache::JournalEntry entry, cache::JournalFlags first);
@@ -59,7 +73,7 @@ class Replaying {
     cache::Digest digest;
   };
   // Notes durably where the messages will appear, before they are sent.
-  Task<Result<>> note_in_flight(cache::JournalSeq seq, cache::MailboxId mailbox);
+  Task<Result<>> note_in_flight(Seqs entries, cache::MailboxId mailbox);
   cache::InFlight note_of(cache::JournalSeq seq) const;
   // Whether APPENDUID or COPYUID may be believed: what was made now cannot have been there before.
   static bool is_plausible(const cache::InFlight& note, imap::UidValidity validity, imap::Uid uid) {
@@ -90,19 +104,34 @@ class Replaying {
   // Sends one message from the cache.
   Task<Result<Appended>> send_message(cache::MailboxId to, cache::MessageId message,
                                       imap::FlagList flags, std::int64_t date, std::int16_t zone);
+  // One of the messages that go out together.
+  struct Upload {
+    cache::JournalSeq seq;
+    cache::JournalAppend op;
+    cache::Digest digest;
+    std::optional<Result<Appended>> sent = std::nullopt;
+  };
+  Task<Result<>> append_together(cache::MailboxId mailbox, std::deque<Upload> uploads);
+  Task<Result<>> append_refused(cache::MailboxId mailbox, const Upload* upload, Error error);
+  Task<void> send_upload(Upload* upload, std::int64_t date, std::int16_t zone);
   Task<Result<std::string>> read_message(cache::MessageId message, std::uint64_t offset,
                                          std::uint64_t length, std::optional<Error>* failed);
 
   // ---- replay_copy.cc ----
+  // What the entries do now: a client may have taken messages out of those that were not sent.
+  cache::JournalCopy united(const Seqs& entries) const;
   struct Transferred {
     bool any = false;  // on an error: something has been done already
     std::vector<imap::CopyUidCode> codes;
+    imap::SequenceSet absent;  // upstream's, in the source: gone before they could be copied
   };
   // Without its header a copy is not found again after a cut.
   Task<Result<>> cache_headers(cache::MailboxRef source, std::vector<imap::Uid> uids);
   // COPY or MOVE of the selected mailbox's messages; the mapping where the server tells it.
   Task<Result<>> transfer(cache::JournalCopy op, std::vector<imap::Uid> uids,
                           Transferred* transferred);
+  Task<Result<>> transfer_set(imap::SequenceSet set, imap::MailboxName to, bool move,
+                              Transferred* transferred);
 
   // ---- replay_expunge.cc ----
   // Removes just these from the selected mailbox.
@@ -114,6 +143,9 @@ class Replaying {
   Task<Result<>> bind(cache::MailboxId mailbox, imap::MailboxName name);
   // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
   Task<Result<>> bind_below(std::string from, std::string to);
+  Task<Result<bool>> is_another_mailbox(cache::JournalDelete op);
+  // Whether a mailbox below it is to be deleted too, later.
+  bool waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const;
   // Courier refuses to delete the mailbox that the connection has open. CLOSE would expunge.
   Task<Result<>> leave_mailbox();
 
@@ -124,6 +156,7 @@ class Replaying {
   cache::MailboxId selected_;
   SelectedMailbox selected_state_;
   std::set<cache::JournalSeq> done_;    // not to be tried again in this run
+  std::set<cache::JournalSeq> alone_;   // refused together with others
   std::set<cache::MailboxId> blocked_;  // by what failed in this run
 };
 

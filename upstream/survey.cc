@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "base/task_group.h"
 #include "upstream/clock.h"
@@ -44,6 +45,44 @@ Task<Result<>> confirm(cache::Account* account, std::vector<cache::MailboxId> ma
   co_return Result<>();
 }
 
+// A mailbox that is gone and a new one may be the same, renamed: what is in it tells.
+Task<Result<>> describe_new(Client* client, cache::Account* account, FolderList* folders) {
+  std::set<std::string_view> listed;
+  for (const cache::UpstreamMailbox& mailbox : folders->mailboxes) {
+    listed.insert(mailbox.upstream_name);
+  }
+  std::set<std::string_view> known;
+  bool is_one_gone = false;
+  for (const auto& [name, record] : account->mailboxes()) {
+    known.insert(record->upstream.name);
+    is_one_gone =
+        is_one_gone || (record->upstream.uids_known && !listed.contains(record->upstream.name));
+  }
+  if (!is_one_gone) co_return Result<>();
+  std::vector<std::string> ask;
+  for (const cache::UpstreamMailbox& mailbox : folders->mailboxes) {
+    const bool selectable = (mailbox.attributes & (cache::kNoSelect | cache::kNonExistent)) == 0;
+    if (!selectable || known.contains(mailbox.upstream_name)) continue;
+    if (!folders->status.contains(mailbox.name)) ask.push_back(mailbox.upstream_name);
+  }
+  Counters told;
+  if (!ask.empty()) {
+    CO_TRY(told, co_await status_of(client, std::move(ask)));
+  }
+  for (cache::UpstreamMailbox& mailbox : folders->mailboxes) {
+    const auto with_list = folders->status.find(mailbox.name);
+    const auto alone = told.items.find(mailbox.upstream_name);
+    const imap::StatusItems* items = nullptr;
+    if (with_list != folders->status.end()) items = &with_list->second;
+    if (alone != told.items.end()) items = &alone->second;
+    if (items == nullptr) continue;
+    mailbox.uid_validity = items->uid_validity.value_or(imap::UidValidity());
+    mailbox.uid_next = items->uid_next ? items->uid_next->value() : 0;
+    mailbox.messages = static_cast<std::uint32_t>(items->messages.value_or(0));
+  }
+  co_return Result<>();
+}
+
 }  // namespace
 
 bool is_syncable(const cache::MailboxRecord& record) {
@@ -52,7 +91,8 @@ bool is_syncable(const cache::MailboxRecord& record) {
 }
 
 Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions options) {
-  CO_TRY(const FolderList folders, co_await list_folders(client, options.space));
+  CO_TRY(FolderList folders, co_await list_folders(client, options.space));
+  CO_TRY_VOID(co_await describe_new(client, account, &folders));
   CO_TRY_VOID(options.check(folders));
   CO_TRY_VOID(co_await account->set_upstream_mailboxes(folders.mailboxes));
   CO_TRY_VOID(co_await account->set_upstream_subscriptions(folders.subscribed));
@@ -72,11 +112,21 @@ Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions opt
     }
   }
   if (!ask.empty()) {
-    CO_TRY(const auto told, co_await status_of(client, std::move(ask)));
+    CO_TRY(const Counters told, co_await status_of(client, std::move(ask)));
+    if (!told.missing.empty()) {
+      // Dovecot lists a deleted mailbox with others below it as if it were still there.
+      for (cache::UpstreamMailbox& mailbox : folders.mailboxes) {
+        if (!told.missing.contains(mailbox.upstream_name)) continue;
+        mailbox.attributes |= cache::kNoSelect | cache::kNonExistent;
+      }
+      CO_TRY_VOID(options.check(folders));
+      CO_TRY_VOID(co_await account->set_upstream_mailboxes(folders.mailboxes));
+      options.on_listed();
+    }
     for (const auto& [name, record] : account->mailboxes()) {
       if (!is_syncable(*record) || known.contains(record->id)) continue;
-      const auto found = told.find(record->upstream.name);
-      if (found != told.end()) known.emplace(record->id, found->second);
+      const auto found = told.items.find(record->upstream.name);
+      if (found != told.items.end()) known.emplace(record->id, found->second);
     }
   }
   std::vector<cache::MailboxId> unchanged;

@@ -102,8 +102,9 @@ Result<std::unique_ptr<WaystationProcess>> WaystationProcess::start(WaystationOp
   return fail(std::move(running).error());
 }
 
-Result<> WaystationProcess::start_again() {
+Result<> WaystationProcess::start_again(std::map<std::string, std::string> env) {
   ProcessOptions options;
+  options.env = std::move(env);
   options.argv = options_.run_under;
   options.argv.insert(options.argv.end(),
                       {options_.program.string(), "serve", "--config", config_file().string()});

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -81,7 +82,8 @@ class WaystationProcess {
   /// SIGTERM, and its end. ExitStatus::signal is SIGKILL when it did not end in time.
   ExitStatus stop();
   void kill_hard();
-  Result<> start_again();
+  /// With `env` added to the environment, this time.
+  Result<> start_again(std::map<std::string, std::string> env = {});
 
   /// Runs `waystation ARGUMENTS... --config FILE`.
   Result<Finished> command(std::vector<std::string> arguments) const;

@@ -133,11 +133,25 @@ def check_links(root):
     return errors
 
 
+def check_tests(root):
+    """A test that a page names as `SuiteTest.Name` must be one."""
+    defined = set()
+    for path in (root / "tests").rglob("*_test.cc"):
+        defined.update(re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", path.read_text(), re.MULTILINE))
+    errors = []
+    for page in sorted((root / "docs").rglob("*.md")):
+        for number, line in enumerate(page.read_text().split("\n"), 1):
+            for suite, name in re.findall(r"`(\w+Test)\.(\w+)`", line):
+                if (suite, name) not in defined:
+                    errors.append(f"{page.relative_to(root)}:{number}: there is no test {suite}.{name}")
+    return errors
+
+
 def check(root):
     errors = []
     for path in sources(root):
         errors += check_file(str(path.relative_to(root)), path.read_text(errors="replace"), root)
-    return errors + check_folders(root) + check_links(root)
+    return errors + check_folders(root) + check_links(root) + check_tests(root)
 
 
 def self_test():
@@ -188,6 +202,12 @@ def self_test():
                 failed += 1
                 print(f"self-test: folder table: expected {expected} errors, got {errors}")
         doc.write_text("[a](architecture.md#x) [b](https://example.org/x) [c](gone.md)\n")
+        (root / "tests").mkdir()
+        (root / "tests/a_test.cc").write_text("TEST_P(ATest, IsThere) {\n")
+        (root / "docs/rules.md").write_text("`ATest.IsThere` `ATest.IsNot`\n")
+        if len(check_tests(root)) != 1:
+            failed += 1
+            print(f"self-test: tests: expected 1 error, got {check_tests(root)}")
         if len(check_links(root)) != 1:
             failed += 1
             print(f"self-test: links: expected 1 error, got {check_links(root)}")
