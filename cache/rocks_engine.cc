@@ -106,7 +106,6 @@ rocksdb::DBOptions db_options(const StoreOptions& options) {
   rocksdb::DBOptions db;
   db.create_if_missing = options.create;
   db.create_missing_column_families = options.create;
-  db.db_write_buffer_size = options.write_buffer_bytes;
   db.max_total_wal_size = 64U << 20;
   db.max_open_files = 256;
   db.max_background_jobs = 2;
@@ -155,16 +154,20 @@ Engine::~Engine() {
   db_->Close().PermitUncheckedError();
 }
 
-// Told by RocksDB, on whatever thread, that something in its background failed.
+// Told by RocksDB, on whatever thread, that something in its background failed. Soft errors are
+// left to it: no room for a compaction, which waits for some while writes go on.
 class EngineSlot::Watcher final : public rocksdb::EventListener {
  public:
   explicit Watcher(EngineSlot* slot) : slot_(slot) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-    slot_->failed(*error);
+    if (!is_soft(*error)) slot_->failed(*error);
   }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error,
                             bool* by_itself) override {
-    *by_itself = false;
+    *by_itself = *by_itself && is_soft(error);
+  }
+  static bool is_soft(const rocksdb::Status& error) {
+    return error.severity() == rocksdb::Status::Severity::kSoftError;
   }
 
  private:
@@ -175,7 +178,10 @@ EngineSlot::EngineSlot(std::string directory, StoreOptions options, DamageNote* 
     : directory_(std::move(directory)),
       options_(std::move(options)),
       damage_(damage),
-      cache_(rocksdb::NewLRUCache(options_.block_cache_bytes, 2)) {}
+      cache_(rocksdb::NewLRUCache(options_.block_cache_bytes, 2)),
+      // The rest is for what is written while the first part is on its way out.
+      buffers_(std::make_shared<rocksdb::WriteBufferManager>(options_.write_buffer_bytes / 4 * 3)) {
+}
 
 EngineSlot::~EngineSlot() = default;
 
@@ -249,6 +255,7 @@ Result<> EngineSlot::open_as(Mode mode) {
   if (mode != Mode::kMakeOrWrite) {
     options.create_if_missing = options.create_missing_column_families = false;
   }
+  options.write_buffer_manager = buffers_;
   options.listeners.push_back(std::make_shared<Watcher>(this));
   stopped_ = mode == Mode::kRead;
   rocksdb::DB* raw = nullptr;
@@ -314,6 +321,11 @@ Result<> EngineSlot::reopen() {
   }
   changed_.notify_all();
   return opened;
+}
+
+bool EngineSlot::is_behind() const {
+  const std::size_t used = buffers_->memory_usage();
+  return used > options_.write_buffer_bytes && used > buffers_->mutable_memtable_memory_usage();
 }
 
 std::optional<Error> EngineSlot::damage() const {

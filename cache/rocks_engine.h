@@ -4,6 +4,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -90,6 +91,8 @@ class EngineSlot {
   /// `call` is called when it stopped, from any thread. An empty one: nothing is, from now on.
   void on_stopped(std::function<void()> call);
   const rocksdb::Cache& block_cache() const { return *cache_; }
+  /// More is written than there is memory for, and on its way out of it: better wait.
+  bool is_behind() const;
 
  private:
   class Watcher;
@@ -105,6 +108,7 @@ class EngineSlot {
   const StoreOptions options_;
   DamageNote* const damage_;
   const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::shared_ptr<rocksdb::WriteBufferManager> buffers_;
   std::atomic<bool> stopped_ = false;
 
   std::mutex call_mutex_;

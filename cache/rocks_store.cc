@@ -4,10 +4,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <stop_token>
+#include <utility>
 
 #include "base/log.h"
+#include "cache/compact.h"
 #include "cache/rocks_engine.h"
 #include "cache/rocks_writer.h"
 #include "cache/store.h"
@@ -152,16 +156,22 @@ class RocksStore final : public Store {
     return stats;
   }
 
-  Result<> compact() override {
+  Result<> compact() override { return compact_until({}); }
+
+  Result<> compact_until(std::stop_token stop) {
     const EnginePtr engine = slot_.use();
     if (!engine) return fail(unreadable());
+    std::atomic<bool> canceled = false;
+    const std::stop_callback on_stop(stop, [&canceled] { canceled = true; });
     rocksdb::CompactRangeOptions options;
+    options.canceled = &canceled;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
     options.blob_garbage_collection_age_cutoff = 1.0;
     for (std::size_t i = 0; i < kFamilies; ++i) {
       const rocksdb::Status status = engine->db()->CompactRange(
           options, engine->family(static_cast<Family>(i)), nullptr, nullptr);
+      if (canceled) return fail(Errc::kCancelled, "stopped");
       if (!status.ok()) return fail(damage_.error(status));
     }
     return {};
@@ -199,6 +209,11 @@ class RocksStore final : public Store {
 };
 
 }  // namespace
+
+Result<> compact(Store* store, std::stop_token stop) {
+  auto* const rocks = dynamic_cast<RocksStore*>(store);
+  return rocks != nullptr ? rocks->compact_until(std::move(stop)) : store->compact();
+}
 
 void Batch::append(Batch other) {
   bytes_ += other.bytes_;

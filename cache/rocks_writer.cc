@@ -34,6 +34,11 @@ constexpr auto kFirstDelay = 100ms;
 constexpr auto kLongestDelay = std::chrono::milliseconds(4s);
 constexpr std::size_t kProbeBytes = 1U << 20;
 
+constexpr auto kRemembered = 1min;
+std::chrono::milliseconds longer(std::chrono::milliseconds delay) {
+  return std::clamp<std::chrono::milliseconds>(2 * delay, kFirstDelay, kLongestDelay);
+}
+
 Error too_late() { return {Errc::kStale, "an earlier change could not be stored"}; }
 
 }  // namespace
@@ -173,6 +178,7 @@ void RocksWriter::answer(std::span<Pending> group, const Result<>& written) {
 Result<> RocksWriter::write(std::span<const Pending> group) {
   if (slot_->is_stopped()) TRY_VOID(mend());
   TRY_VOID(check_space());
+  wait_for_memory();
   const EnginePtr engine = slot_->use();
   rocksdb::WriteBatch merged;
   rocksdb::WriteOptions options;
@@ -221,16 +227,26 @@ Result<> RocksWriter::write(std::span<const Pending> group) {
   return {};
 }
 
+// RocksDB takes what comes, however long its way to the disk: a slow one would cost all memory.
+// It has a way of its own to wait, but out of that one neither a failure nor the end leads.
+void RocksWriter::wait_for_memory() {
+  const auto deadline = Clock::now() + kLongestDelay;
+  while (slot_->is_behind() && !slot_->is_stopped() && Clock::now() < deadline) {
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
 Result<> RocksWriter::write_to_engine(const rocksdb::WriteOptions& options,
                                       rocksdb::WriteBatch* batch) {
   const EnginePtr engine = slot_->use();
   const LogEnd end = end_of_log(*engine);
   const rocksdb::Status status = engine->db()->Write(options, batch);
   if (status.ok()) {
-    delay_ = {};
+    if (Clock::now() >= keep_delay_until_) delay_ = {};
     return {};
   }
   cut_log(*engine, end);
+  by_write_ = true;
   postpone(damage_->error(status));
   slot_->stop();
   return fail(trouble_);
@@ -341,6 +357,12 @@ Result<> RocksWriter::mend() {
   }
   Log().info("{} can be written again", options_.directory);
   next_try_ = Clock::now() + kFirstDelay;
+  if (!std::exchange(by_write_, false)) {
+    // A failure in the background, which the next compaction may meet again: not in a tight circle.
+    delay_ = longer(delay_);
+    next_try_ = Clock::now() + delay_;
+    keep_delay_until_ = Clock::now() + kRemembered;
+  }
   return {};
 }
 
@@ -348,7 +370,7 @@ void RocksWriter::postpone(const Error& error) {
   // Full or failing: for whoever wanted to write it is the same.
   const bool is_damage = error.code() == Errc::kCorruption;
   trouble_ = Error(is_damage ? Errc::kCorruption : Errc::kLimit, error.text());
-  delay_ = std::clamp<std::chrono::milliseconds>(2 * delay_, kFirstDelay, kLongestDelay);
+  delay_ = longer(delay_);
   next_try_ = Clock::now() + delay_;
   space_good_until_ = {};
 }

@@ -68,6 +68,7 @@ class RocksWriter {
   bool take_group(std::vector<Pending>* group);
   void answer(std::span<Pending> group, const Result<>& written);
   Result<> write(std::span<const Pending> group);
+  void wait_for_memory();
   Result<> write_to_engine(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
 
   // The journal file.
@@ -102,6 +103,8 @@ class RocksWriter {
   Error trouble_{Errc::kLimit, "the store takes no writes"};  // what was met last
   Clock::time_point next_try_;
   std::chrono::milliseconds delay_{};  // until then, when it fails; 0 since a write worked
+  Clock::time_point keep_delay_until_;
+  bool by_write_ = false;  // what stopped the engine was a write, nothing in its background
 
   // Under mutex_.
   std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "cache/compact.h"
 #include "cache/journal_file.h"
 #include "proxy/admin/text_table.h"
 
@@ -43,7 +44,7 @@ Result<CacheReport> look_after_cache(const cache::Database& database, const std:
     TRY_VOID(verify(database, progress, std::move(stop), &report));
   } else if (verb == "compact") {
     report.disk_bytes_before = store->stats().disk_bytes;
-    TRY_VOID(store->compact());
+    TRY_VOID(cache::compact(store, std::move(stop)));
   } else if (verb != "stats") {
     return fail(Errc::kInvalid, "unknown cache request");
   }

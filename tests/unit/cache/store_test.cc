@@ -10,12 +10,15 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "cache/codec.h"
+#include "cache/compact.h"
 #include "cache/database.h"
 #include "cache/keys.h"
+#include "cache/verify.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/temp_dir.h"
 
@@ -208,7 +211,21 @@ TEST_F(DatabaseTest, AStoreThatWasNeverFinishedIsFinished) {
   EXPECT_TRUE(commit((*database)->store(), put("a", "1")).has_value());
 }
 
-TEST_F(StoreTest, VerifyPassesOnASoundStoreAndFindsAFlippedBit) {
+TEST_F(StoreTest, VerifyFindsAFlippedBitAndReadsTheOtherFamilies) {
+  const auto damage = [this] {
+    std::vector<std::string> lines;
+    const auto store = open();
+    double done = 0;
+    const auto report = verify(
+        store.get(),
+        [&lines](const std::string& line) {
+          if (line.find("damaged") != std::string::npos) lines.push_back(line);
+        },
+        [&done](double part) { done = part; }, {});
+    EXPECT_TRUE(report.has_value());
+    EXPECT_EQ(done, 1.0);
+    return lines;
+  };
   {
     const auto store = open();
     Batch batch;
@@ -217,20 +234,28 @@ TEST_F(StoreTest, VerifyPassesOnASoundStoreAndFindsAFlippedBit) {
     }
     ASSERT_TRUE(commit(store.get(), std::move(batch)));
     ASSERT_TRUE(store->compact());
-    double done = 0;
-    EXPECT_TRUE(store->verify([&done](double part) { done = part; }));
-    EXPECT_EQ(done, 1.0);
   }
+  EXPECT_TRUE(damage().empty());
   for (const auto& file : std::filesystem::directory_iterator(dir_ / "store")) {
     if (file.path().extension() != ".sst" || file.file_size() < 4'000) continue;
     std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
     bytes.seekp(1'000);
     bytes.put('\x55');
   }
+  const std::vector<std::string> found = damage();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].starts_with("family summary: the cache is damaged")) << found[0];
+}
+
+TEST_F(StoreTest, CompactionStopsWhenAsked) {
   const auto store = open();
-  const Result<> verified = store->verify([](double) {});
-  ASSERT_FALSE(verified.has_value());
-  EXPECT_EQ(verified.error().code(), Errc::kCorruption);
+  ASSERT_TRUE(commit(store.get(), put("a", "1")));
+  std::stop_source stop;
+  stop.request_stop();
+  const Result<> stopped = compact(store.get(), stop.get_token());
+  ASSERT_FALSE(stopped.has_value());
+  EXPECT_EQ(stopped.error().code(), Errc::kCancelled);
+  EXPECT_TRUE(store->compact().has_value());
 }
 
 TEST_F(DatabaseTest, IsPrivateAndForOneProcess) {

@@ -5,10 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stop_token>
+#include <thread>
 
 #include "cache/keys.h"
 #include "cache/records.h"
+#include "tests/support/loop_fixture.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/cache/account_fixture.h"
 
 namespace cache {
@@ -173,6 +177,56 @@ TEST_F(VerifyTest, StopsWhenAsked) {
       cache::verify(&f_.store(), [](const std::string&) {}, [](double) {}, stop.get_token());
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code(), Errc::kCancelled);
+}
+
+// Of one moment: whatever is written meanwhile, nothing looks wrong.
+class VerifyInUseTest : public testing::Test, public LoopFixture {
+ protected:
+  static Task<Result<>> use(Store* store, Executor* executor, int rounds) {
+    CO_TRY(std::unique_ptr<Account> account,
+           co_await Account::open(store, executor, {.name = "home", .local = true}));
+    const Result<> used = co_await use_account(account.get(), rounds);
+    co_await account->close();
+    co_return used;
+  }
+  static Task<Result<>> use_account(Account* account, int rounds) {
+    CO_TRY_VOID(co_await account->create_mailbox("Work", 0));
+    const MailboxId inbox = account->find_mailbox("INBOX")->id;
+    const MailboxId work = account->find_mailbox("Work")->id;
+    for (int round = 0; round < rounds; ++round) {
+      auto writer = account->begin_message();
+      writer->feed(mail(std::to_string(round)) + std::string(300'000, 'x'));
+      CO_TRY_VOID(co_await writer->store());
+      writer->finish();
+      CO_TRY(const AppendResult added,
+             co_await account->append(inbox, std::move(writer), {}, 1'700'000'000, 0));
+      const auto uid = imap::SequenceSet::of(added.uid.value(), added.uid.value());
+      CO_TRY_VOID(co_await account->store_flags(inbox, uid, add(kSeen), std::nullopt, nullptr));
+      CO_TRY_VOID(co_await account->copy(inbox, uid, work));
+      if (round % 2 == 0) CO_TRY_VOID(co_await account->expunge(inbox, uid, true));
+    }
+    co_return Result<>();
+  }
+};
+
+TEST_F(VerifyInUseTest, FindsNothing) {
+  support::TempDir dir;
+  const auto store = open_rocks_store((dir / "store").string(), {});
+  ASSERT_TRUE(store.has_value());
+  std::atomic<bool> done = false;
+  std::uint64_t looks = 0;
+  std::thread looking([&] {
+    for (; !done; ++looks) {
+      const auto report = cache::verify(
+          store->get(), [](const std::string& line) { ADD_FAILURE() << line; }, [](double) {}, {});
+      EXPECT_TRUE(report.has_value());
+    }
+  });
+  const Result<> used = run(use(store->get(), loop(), 60));
+  done = true;
+  looking.join();
+  EXPECT_TRUE(used.has_value()) << used.error().text();
+  EXPECT_GT(looks, 1U);
 }
 
 }  // namespace
