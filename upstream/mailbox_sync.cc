@@ -28,7 +28,8 @@ class Syncing {
       state_.permanent_keywords = selected_.permanent_flags->keywords;
     }
     if (!selected_.mailbox_id.empty()) state_.mailbox_id = selected_.mailbox_id;
-    const bool renumbered = state_.uids_known && selected_.uid_validity.is_set() &&
+    const bool renumbered = state_.uids_known && state_.uid_validity.is_set() &&
+                            selected_.uid_validity.is_set() &&
                             state_.uid_validity != selected_.uid_validity;
     const bool other = renumbered || is_an_earlier_one();
     if (options_.finds_sent && !other) co_return Result<>();

@@ -89,7 +89,11 @@ std::vector<std::string> Replaying::names_of(const cache::JournalOp& op) const {
   }
   if (const auto* created = std::get_if<cache::JournalCreate>(&op)) {
     const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
-    if (record != nullptr) return {record->name};
+    if (record != nullptr && record->upstream.name.empty()) return {record->name};
+    if (record != nullptr) {
+      return {our_name(options_.space, imap::MailboxName::from_server(record->upstream.name, false),
+                       options_.space.delimiter)};
+    }
   }
   return {};
 }

@@ -13,8 +13,18 @@ using imap::Capability;
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCreate op) {
   const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
   if (record == nullptr) co_return co_await done({entry.seq});
-  const Result<imap::MailboxName> name = their_name(options_.space, record->name);
+  // It may have been renamed or deleted here since it was sent: that is done to the name it has
+  // upstream.
+  const bool is_sent = cache::was_sent(entry) && !record->upstream.name.empty();
+  const Result<imap::MailboxName> name =
+      is_sent ? imap::MailboxName::from_server(record->upstream.name, false)
+              : their_name(options_.space, record->name);
   if (!name) co_return co_await refused({entry.seq}, name.error());
+  if (!is_sent) {
+    Result<> noted = co_await account_->mark_in_flight({entry.seq}, {});
+    if (noted) noted = co_await bind(op.mailbox, name->wire(false), true);
+    if (!noted) co_return co_await refused({entry.seq}, noted.error());
+  }
   imap::CreateCommand command{*name};
   if (!op.special_use.empty() && client_->has(Capability::kCreateSpecialUse)) {
     command.special_use.push_back(op.special_use);
@@ -22,19 +32,21 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCreate op) {
   const Result<> created = co_await expect_ok(std::move(command));
   // Both sides made the same one: it is one mailbox.
   if (!created && created.error().code() != Errc::kAlreadyExists) {
+    if (client_->is_alive()) CO_TRY_VOID(co_await bind(op.mailbox, "", true));
     co_return co_await refused({entry.seq}, created.error());
   }
   outcome_.folders_changed = true;
-  CO_TRY_VOID(co_await bind(op.mailbox, *name));
   co_return co_await done({entry.seq});
 }
 
-Task<Result<>> Replaying::bind(cache::MailboxId mailbox, imap::MailboxName name) {
+Task<Result<>> Replaying::bind(cache::MailboxId mailbox, std::string name, bool is_made_here) {
   const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
   if (record == nullptr) co_return Result<>();
   cache::UpstreamState state = record->upstream;
-  state.name = name.wire(false);
+  state.name = std::move(name);
   state.delimiter = options_.space.delimiter;
+  // It can be selected here all the time, also while upstream is away.
+  if (is_made_here) state.uids_known = !state.name.empty();
   co_return co_await account_->set_upstream_state(mailbox, std::move(state));
 }
 
@@ -81,6 +93,9 @@ bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& o
 }
 
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
+  // Deleted just when it was about to be created.
+  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+  if (op.upstream_name.empty() && record != nullptr) op.upstream_name = record->upstream.name;
   // A mailbox that is seen here may have the name by now: it was made anew while this waited.
   const bool is_taken = std::ranges::any_of(account_->mailboxes(), [&op](const auto& one) {
     return one.second->id != op.mailbox && one.second->upstream.name == op.upstream_name;
@@ -123,7 +138,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalRename op) {
   outcome_.folders_changed = true;
   // It happened before a cut, or somebody else has renamed it: the list tells which.
   if (!renamed) co_return co_await done({entry.seq});
-  CO_TRY_VOID(co_await bind(op.mailbox, *to));
+  CO_TRY_VOID(co_await bind(op.mailbox, to->wire(false)));
   CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
   co_return co_await done({entry.seq});
 }

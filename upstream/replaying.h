@@ -139,8 +139,8 @@ class Replaying {
   Task<Result<>> remove_set(imap::SequenceSet set);
 
   // ---- replay_mailboxes.cc ----
-  // What was just made there has its name there from now on, so that writes in it can follow.
-  Task<Result<>> bind(cache::MailboxId mailbox, imap::MailboxName name);
+  // It has this name there from now on, so that writes in it can follow; none when empty.
+  Task<Result<>> bind(cache::MailboxId mailbox, std::string name, bool is_made_here = false);
   // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
   Task<Result<>> bind_below(std::string from, std::string to);
   Task<Result<bool>> is_another_mailbox(cache::JournalDelete op);

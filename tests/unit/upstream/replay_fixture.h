@@ -144,6 +144,16 @@ class ReplayFixture : public WorkerFixture {
     return {};
   }
 
+  Task<Result<std::string>> bytes_of(cache::MessageEntry entry) {
+    if (!entry.has(cache::kHaveBody)) co_return fail(Errc::kNotFound, "not cached");
+    co_return co_await run_blocking(account_->executor(),
+                                    [reader = account_->reader(), entry]() -> Result<std::string> {
+                                      std::string bytes;
+                                      TRY_VOID(reader.body(entry.message, 0, entry.size, &bytes));
+                                      return bytes;
+                                    });
+  }
+
   std::unique_ptr<support::ModelServer> server_;
 
  private:
@@ -201,16 +211,6 @@ class ReplayFixture : public WorkerFixture {
       if (*bytes != there->bytes) co_return "other bytes under a UID";
     }
     co_return "";
-  }
-
-  Task<Result<std::string>> bytes_of(cache::MessageEntry entry) {
-    if (!entry.has(cache::kHaveBody)) co_return fail(Errc::kNotFound, "not cached");
-    co_return co_await run_blocking(account_->executor(),
-                                    [reader = account_->reader(), entry]() -> Result<std::string> {
-                                      std::string bytes;
-                                      TRY_VOID(reader.body(entry.message, 0, entry.size, &bytes));
-                                      return bytes;
-                                    });
   }
 };
 
