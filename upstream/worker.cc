@@ -277,6 +277,8 @@ class Worker::Impl {
     auto next_sweep = steady_clock::now() + settings_.sync.flag_sweep_interval;
     while (!tasks_.stop_token().stop_requested()) {
       wake_.reset();
+      // Its end may have been told before the reset.
+      if (!line_->client()->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
       CO_TRY_VOID(co_await work());
       prefetch_.wake();
       if (steady_clock::now() >= next_poll) {
@@ -378,6 +380,10 @@ class Worker::Impl {
     Result<> looked = co_await look_around(client);
     co_await together.close();
     if (inbox_synced && !*inbox_synced) co_return *inbox_synced;
+    // Its counters were read while it was brought in step: that they differed says nothing.
+    inbox = account_->find_mailbox("INBOX");
+    const bool is_in_step = inbox != nullptr && inbox->upstream.last_good_check != 0;
+    if (inbox_synced && is_in_step) std::erase(dirty_, inbox->id);
     co_return looked;
   }
   Task<void> sync_into(Client* client, cache::MailboxId mailbox, std::optional<Result<>>* result) {

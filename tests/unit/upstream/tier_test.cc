@@ -19,7 +19,7 @@ TEST_F(TierTest, UsesQresyncWhereItWorks) {
   reconnect();
   EXPECT_TRUE(becomes_seen());
   EXPECT_EQ(worker_->status().tier, "QRESYNC");
-  EXPECT_GT(received("(QRESYNC (1 20))"), 0U);
+  EXPECT_TRUE(wait([this] { return received("(QRESYNC (1 20))") > 0; }));
 }
 
 TEST_F(TierTest, ARefusedQresyncIsNotTriedAgain) {
@@ -88,6 +88,8 @@ TEST_F(TierTest, AModseqThatGoesDownIsLookedInto) {
   reconnect();
   EXPECT_TRUE(becomes_seen());
   EXPECT_EQ(messages(), 2U);
+  EXPECT_TRUE(
+      wait([this] { return account_->find_mailbox("INBOX")->upstream.highest_modseq == 12; }));
   EXPECT_EQ(worker_->status().tier, "QRESYNC") << "once may be a backup";
   show({.flags = "", .modseq = 7});
   reconnect();
