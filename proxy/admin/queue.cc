@@ -245,7 +245,7 @@ Task<Result<std::string>> act(cache::Account* account, std::vector<std::string> 
   if (found == account->journal().end()) {
     co_return fail(Errc::kNotFound, "there is no such entry: it may have been done meanwhile");
   }
-  const std::string verb = words[0];
+  const std::string& verb = words[0];
   const cache::JournalOp op = found->second.op;
   Json json = json_of(row_of(*account, found->second));
   if (verb == "export") {

@@ -7,7 +7,7 @@
 namespace proxy {
 
 std::string FailedLogins::name_of(std::string_view host) {
-  const std::string text(host.substr(0, host.find('%')));
+  std::string text(host.substr(0, host.find('%')));
   in6_addr address{};
   if (::inet_pton(AF_INET6, text.c_str(), &address) != 1) return text;
   const auto* const bytes = reinterpret_cast<const char*>(&address);

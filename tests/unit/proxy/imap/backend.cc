@@ -69,8 +69,8 @@ Task<void> Backend::serve(net::Connection connection, Entry entry) {
   const std::stop_token stop = sessions_->stop_token();
   LoggedIn who{&users_->by_name.find("me")->second, "login", {}};
   if (entry != Entry::kLoggedIn) {
-    Login login(&connection, users_, std::nullopt, entry != Entry::kInsecureGreeting, limits_, &failed_logins_,
-                Log());
+    Login login(&connection, users_, std::nullopt, entry != Entry::kInsecureGreeting, limits_,
+                &failed_logins_, Log());
     std::optional<LoggedIn> found = co_await login.run(stop);
     if (!found) {
       co_await connection.close();
