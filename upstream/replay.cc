@@ -14,7 +14,7 @@ using cache::JournalSeq;
 namespace {
 
 constexpr std::uint32_t kMaxAttempts = 20;      // of passing trouble, before the operator is asked
-constexpr std::uint32_t kAttemptsUnlisted = 2;  // in a mailbox that is not there, by its old name
+constexpr std::uint32_t kAttemptsUnlisted = 5;  // in a mailbox that is not there, by its old name
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
 constexpr std::int64_t kUnfinishedSeconds = 30;
 
