@@ -306,7 +306,8 @@ def many_stores(table, build, make_waystation, local, clients=64, seconds=5):
 
     names = {"Folder%": (f"STOREs of {clients} clients, a mailbox each", 3000),
              "INBOX": (f"STOREs of {clients} clients in one mailbox", None)}
-    waystation = make_waystation("stores", True, "many") if make_waystation else None
+    # The link has no part in it: replay goes on beside it, and takes its share of the machine.
+    waystation = make_waystation("stores", True, "many", local[0]) if make_waystation else None
     try:
         if waystation:
             waystation.start()
