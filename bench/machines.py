@@ -191,7 +191,7 @@ class Waystation:
                     "prefetch": "all", "cache_limit": "10GB"}},
                 "users": {self.USER: {"password": {"env": "BENCH_LOCAL"}, "accounts": ["work"]}},
                 "limits": {"max_connections_per_address": 1000},
-                "sync": {"reconnect_min": "100ms"},
+                "sync": {"reconnect_min": "100ms", "reconnect_max": "1s"},
                 "log": {"level": "warning"}}, file, indent=1)
         self.child = None
 

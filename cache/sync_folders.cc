@@ -103,14 +103,20 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
       [](const UpstreamMailbox& m) -> std::string_view { return m.name; });
   match([](const MailboxRecord& r) -> std::string_view { return r.upstream.name; }, listed_raw);
 
+  // Servers that number by the second give the same UIDVALIDITY to several: it must fit both ways.
+  std::map<MailboxId, std::vector<std::size_t>> alike;
+  std::vector<std::size_t> wanted_by(list.size());
   for (const auto& [id, found] : folders_) {
     const MailboxRecord& record = *found.record;
     if (!journals(record) || plan.matched.contains(id) || record.upstream.name.empty()) continue;
-    std::vector<std::size_t> candidates;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      if (!plan.taken[i] && looks_like(record.upstream, list[i])) candidates.push_back(i);
+      if (plan.taken[i] || !looks_like(record.upstream, list[i])) continue;
+      alike[id].push_back(i);
+      ++wanted_by[i];
     }
-    if (candidates.size() != 1) continue;
+  }
+  for (const auto& [id, candidates] : alike) {
+    if (candidates.size() != 1 || wanted_by[candidates.front()] != 1) continue;
     plan.matched.emplace(id, candidates.front());
     plan.taken[candidates.front()] = true;
   }

@@ -1,5 +1,6 @@
 // Replay of APPEND.
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace {
 // Of those that go out together; a larger one goes alone.
 constexpr std::size_t kAppendEntries = 100;
 constexpr std::uint64_t kAppendBytes = std::uint64_t{4} << 20;
+// imap4d shows what came within one second of a look not before the next.
+constexpr std::chrono::milliseconds kUnseen{1'100};
 
 }  // namespace
 
@@ -193,8 +196,11 @@ Task<Result<>> Replaying::append_together(cache::MailboxId to, std::deque<Upload
   if (!sought.empty() && client_->is_alive()) {
     // Without UIDPLUS: looked up in the destination.
     const cache::InFlight note = note_of(arrived.front());
-    Result<cache::ReplayedUids> found =
-        co_await find_created(to, note, std::move(sought), created.uids, true);
+    Result<cache::ReplayedUids> found = co_await find_created(to, note, sought, created.uids, true);
+    if (found && found->uids.size() < sought.size()) {
+      (void)co_await sleep_for(client_->connection().loop(), kUnseen, std::stop_token());
+      found = co_await find_created(to, note, std::move(sought), created.uids, true);
+    }
     if (!found) {
       CO_TRY_VOID(co_await unfinished(arrived, found.error()));
       arrived.clear();

@@ -31,9 +31,11 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
   if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
   if (known_validity.is_set() && note.uid_validity.is_set() &&
       note.uid_validity != known_validity) {
-    // What is sent now could not be told from what was there: it is brought in step first.
-    outcome_.folders_changed = true;
-    co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
+    // What is sent under new numbers could not be told from what was there: it is brought in step
+    // first. But imap4d tells another one with STATUS than with SELECT, which is what counts.
+    selected_ = {};
+    CO_TRY_VOID(co_await select(mailbox));
+    note.uid_validity = known_validity;
   }
   if (!note.uid_next.is_set()) note.uid_next = known_next;
   if (!note.uid_validity.is_set()) note.uid_validity = known_validity;

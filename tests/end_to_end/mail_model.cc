@@ -15,6 +15,7 @@ std::string list(const std::vector<std::string>& names) {
   return text.empty() ? "nowhere" : text;
 }
 
+constexpr std::size_t kLongName = 16;
 constexpr const char* kDeleted = "\\Deleted";
 
 }  // namespace
@@ -122,6 +123,8 @@ std::set<std::string> MailModel::linked(const std::string& name) const {
     before = names.size();
     for (const auto& [from, to] : links_) {
       for (const std::string& one : std::set(names)) {
+        // "a/x" became "a", and "a" became "a/x": without an end there would be none.
+        if (one.size() > kLongName) continue;
         names.insert(renamed_name(one, from, to));
         names.insert(renamed_name(one, to, from));
       }
