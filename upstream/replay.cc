@@ -43,7 +43,7 @@ const cache::JournalEntry* Replaying::next_entry() {
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
     const std::int64_t when = not_before(entry);
     const bool waits = when > now || done_.contains(seq);
-    const std::vector<std::string> names = names_of(entry.op);
+    const std::vector<std::string> names = names_of(entry);
     const bool behind =
         std::ranges::any_of(touched,
                             [&blocked](cache::MailboxId id) { return blocked.contains(id); }) ||
@@ -79,23 +79,36 @@ std::vector<cache::MailboxId> Replaying::mailboxes_of(const cache::JournalOp& op
 
 // The names that it makes or takes away: a mailbox that was deleted and one that was then made
 // under its name are two, and what is done to one must not happen to the other.
-std::vector<std::string> Replaying::names_of(const cache::JournalOp& op) const {
-  if (const auto* rename = std::get_if<cache::JournalRename>(&op)) {
+std::vector<std::string> Replaying::names_of(const JournalEntry& entry) const {
+  const auto ours = [this](const std::string& raw) {
+    return our_name(options_.space, imap::MailboxName::from_server(raw, false),
+                    options_.space.delimiter);
+  };
+  if (const auto* rename = std::get_if<cache::JournalRename>(&entry.op)) {
     return {rename->from, rename->to};
   }
-  if (const auto* deleted = std::get_if<cache::JournalDelete>(&op)) {
-    return {our_name(options_.space, imap::MailboxName::from_server(deleted->upstream_name, false),
-                     options_.space.delimiter)};
+  if (const auto* deleted = std::get_if<cache::JournalDelete>(&entry.op)) {
+    return {ours(deleted->upstream_name)};
   }
-  if (const auto* created = std::get_if<cache::JournalCreate>(&op)) {
+  if (const auto* created = std::get_if<cache::JournalCreate>(&entry.op)) {
     const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
-    if (record != nullptr && record->upstream.name.empty()) return {record->name};
-    if (record != nullptr) {
-      return {our_name(options_.space, imap::MailboxName::from_server(record->upstream.name, false),
-                       options_.space.delimiter)};
-    }
+    if (record == nullptr) return {};
+    const std::string& raw = record->upstream.name;
+    return {raw.empty() ? made_as(entry.seq, record->name) : ours(raw)};
   }
   return {};
+}
+
+// What a mailbox of this name was called when `seq` was written: renames that come later in the
+// journal take it along, and fail where it is made under its new name before them.
+std::string Replaying::made_as(JournalSeq seq, std::string name) const {
+  const auto& journal = account_->journal();
+  for (auto at = journal.rbegin(); at != journal.rend() && at->first > seq; ++at) {
+    const auto* rename = std::get_if<cache::JournalRename>(&at->second.op);
+    if (rename == nullptr || name.size() < rename->to.size()) continue;
+    if (meet(name, rename->to)) name.replace(0, rename->to.size(), rename->from);
+  }
+  return name;
 }
 
 Task<Result<>> Replaying::dispatch(JournalSeq seq) {

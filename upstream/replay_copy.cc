@@ -133,6 +133,10 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     wanted.push_back(row->upstream_uid);
     into_of[row->upstream_uid] = into;
   }
+  // A client may have undone a part of it before it was marked as sent: begun anew, without that.
+  const auto marked = account_->journal().find(entry.seq);
+  if (marked == account_->journal().end()) co_return Result<>();
+  if (std::get<cache::JournalCopy>(marked->second.op).uids != op.uids) co_return Result<>();
   if (!wanted.empty()) {
     if (const Result<> ready = co_await select(op.from); !ready) {
       co_return co_await (arrived.empty() ? refused(entries, ready.error())

@@ -18,7 +18,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCreate op) {
   const bool is_sent = cache::was_sent(entry) && !record->upstream.name.empty();
   const Result<imap::MailboxName> name =
       is_sent ? imap::MailboxName::from_server(record->upstream.name, false)
-              : their_name(options_.space, record->name);
+              : their_name(options_.space, made_as(entry.seq, record->name));
   if (!name) co_return co_await refused({entry.seq}, name.error());
   if (!is_sent) {
     Result<> noted = co_await account_->mark_in_flight({entry.seq}, {});

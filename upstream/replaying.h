@@ -32,7 +32,8 @@ class Replaying {
   std::int64_t not_before(const cache::JournalEntry& entry) const;
   void note_next_try(std::int64_t when);
   static std::vector<cache::MailboxId> mailboxes_of(const cache::JournalOp& op);
-  std::vector<std::string> names_of(const cache::JournalOp& op) const;
+  std::vector<std::string> names_of(const cache::JournalEntry& entry) const;
+  std::string made_as(cache::JournalSeq seq, std::string name) const;
   Task<Result<>> dispatch(cache::JournalSeq seq);
   Task<Result<>> done(Seqs entries, std::optional<cache::ReplayedUids> created = std::nullopt);
   // A NO, or something on our side. A connection that is gone goes up instead.

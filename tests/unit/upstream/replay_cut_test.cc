@@ -143,6 +143,28 @@ TEST_P(FolderCutTest, CreateAppendRenameDelete) {
          }});
 }
 
+// EXPUNGE without UIDPLUS takes all that is \Deleted: what somebody else has marked must stay.
+TEST_P(FolderCutTest, ExpungeWithoutUidplusSparesWhatOthersMarked) {
+  serve({.uidplus = false, .move = false});
+  server_->set_flags("Work", server_->deliver("Work", mail(900)), "\\Deleted");
+  look_around();
+  ASSERT_EQ(settled(), "");
+  imap::SequenceSet made;
+  sweep(GetParam(), 0, 3,
+        {[&](std::uint64_t round) {
+           Contents expected = contents();
+           made = append_all("Work", letters(Letters::kWithId, round));
+           expected["Work"].insert(letters(Letters::kWithId, round)[0]);
+           return expected;
+         },
+         [&](std::uint64_t) {
+           EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
+           Contents expected = contents();
+           expected["Work"] = {mail(900)};
+           return expected;
+         }});
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, FolderCutTest,
                          testing::Values(Direction::kToServer, Direction::kToClient),
                          [](const auto& info) {

@@ -282,6 +282,20 @@ TEST_F(MailboxesTest, ARenameThatIsPutOffKeepsItsPlaceBeforeACreate) {
   EXPECT_EQ(contents()["Old"], std::multiset<std::string>{mail(6)});
 }
 
+// RENAME takes along what lies below, also what upstream has not heard of when it is written.
+TEST_F(MailboxesTest, AMailboxBelowOneThatIsRenamedGoesAlong) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  server_->refuse("CREATE", "NO [INUSE] not now", 1);
+  EXPECT_TRUE(run(account_->create_mailbox("Old/Below", 0)));
+  append_all("Old/Below", {mail(5)});
+  ASSERT_NE(answered(), nullptr);
+  EXPECT_TRUE(run(account_->rename_mailbox("Old", "Older")));
+  retry_now();
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(contents()["Older/Below"], std::multiset<std::string>{mail(5)});
+  EXPECT_FALSE(contents().contains("Old"));
+}
+
 // The mailbox that a copy comes from is deleted upstream while the copy is under way.
 TEST_F(MailboxesTest, ASourceThatIsDeletedDoesNotHoldEverythingUp) {
   ASSERT_NO_FATAL_FAILURE(serve_filled());
