@@ -204,7 +204,7 @@ class Account {
   bool creation_in_flight(MailboxId mailbox) const;
   Task<Result<>> mark_in_flight(std::vector<JournalSeq> entries, InFlight note);
   /// They happened. Upstream's flags, bindings and hidden rows follow. `created`: of creating ones;
-  /// a copy that it does not name, and whose bytes are not here, is nowhere: its row goes.
+  /// a copy that it does not name is uploaded if its uid_validity is set; else it may be there.
   Task<Result<>> replayed(std::vector<JournalSeq> entries, std::optional<ReplayedUids> created);
   /// They did not, for now.
   Task<Result<>> retry_later(std::vector<JournalSeq> entries, std::string answer,
