@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t kMaxAttempts = 20;      // of passing trouble, before the operator is asked
 constexpr std::uint32_t kAttemptsUnlisted = 5;  // in a mailbox that is not there, by its old name
+constexpr std::uint32_t kMaxTurns = 100;        // of one entry in one run
 constexpr std::int64_t kMaxDelaySeconds = 3'600;
 constexpr std::int64_t kUnfinishedSeconds = 30;
 
@@ -117,6 +118,10 @@ Task<Result<>> Replaying::dispatch(JournalSeq seq) {
   CO_TRY_VOID(co_await account_->settled());
   const auto found = account_->journal().find(seq);
   if (found == account_->journal().end()) co_return Result<>();
+  // Whatever the reason, the server is not asked the same thing without end.
+  if (++turns_[seq] > kMaxTurns) {
+    co_return co_await unfinished({seq}, Error(Errc::kProtocol, "it does not come to an end"));
+  }
   const JournalEntry entry = found->second;  // a copy: it may go while we wait
   const auto visit = [&](const auto& op) { return perform(entry, op); };
   co_return co_await std::visit(visit, entry.op);

@@ -117,7 +117,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     const Result<> noted = co_await account_->mark_in_flight(entries, *entry.in_flight);
     if (!noted) co_return co_await unfinished(entries, noted.error());
   }
-  // From here on clients leave them as they are.
+  // A client may have undone a part before it was marked as sent; from here on it stays as it is.
   op = united(entries);
 
   std::vector<imap::Uid> wanted;           // upstream's, in the source
@@ -133,10 +133,6 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     wanted.push_back(row->upstream_uid);
     into_of[row->upstream_uid] = into;
   }
-  // A client may have undone a part of it before it was marked as sent: begun anew, without that.
-  const auto marked = account_->journal().find(entry.seq);
-  if (marked == account_->journal().end()) co_return Result<>();
-  if (std::get<cache::JournalCopy>(marked->second.op).uids != op.uids) co_return Result<>();
   if (!wanted.empty()) {
     if (const Result<> ready = co_await select(op.from); !ready) {
       co_return co_await (arrived.empty() ? refused(entries, ready.error())

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -156,6 +157,7 @@ class Replaying {
   ReplayOutcome outcome_;
   cache::MailboxId selected_;
   SelectedMailbox selected_state_;
+  std::map<cache::JournalSeq, std::uint32_t> turns_;
   std::set<cache::JournalSeq> done_;    // not to be tried again in this run
   std::set<cache::JournalSeq> alone_;   // refused together with others
   std::set<cache::MailboxId> blocked_;  // by what failed in this run

@@ -97,6 +97,7 @@ Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions opt
   CO_TRY_VOID(co_await account->set_upstream_mailboxes(folders.mailboxes));
   CO_TRY_VOID(co_await account->set_upstream_subscriptions(folders.subscribed));
   options.on_listed();
+  if (options.beside) co_await options.beside();
 
   std::map<cache::MailboxId, imap::StatusItems> known;
   std::vector<std::string> ask;

@@ -25,6 +25,8 @@ struct SurveyOptions {
   std::function<Result<>(const FolderList&)> check;
   /// Called when the list is in the cache.
   std::function<void()> on_listed;
+  /// Awaited before counters are compared: what is being synced meanwhile.
+  std::function<Task<void>()> beside;
   /// Called for each mailbox to be synced.
   std::function<void(const cache::MailboxRecord&)> on_changed;
 };

@@ -377,20 +377,16 @@ class Worker::Impl {
       }
       together.spawn(sync_into(client, inbox->id, &inbox_synced));
     }
-    Result<> looked = co_await look_around(client);
+    Result<> looked = co_await look_around(client, [&together] { return together.close(); });
     co_await together.close();
     if (inbox_synced && !*inbox_synced) co_return *inbox_synced;
-    // Its counters were read while it was brought in step: that they differed says nothing.
-    inbox = account_->find_mailbox("INBOX");
-    const bool is_in_step = inbox != nullptr && inbox->upstream.last_good_check != 0;
-    if (inbox_synced && is_in_step) std::erase(dirty_, inbox->id);
     co_return looked;
   }
   Task<void> sync_into(Client* client, cache::MailboxId mailbox, std::optional<Result<>>* result) {
     result->emplace(co_await sync(client, mailbox));
   }
 
-  Task<Result<>> look_around(Client* client) {
+  Task<Result<>> look_around(Client* client, std::function<Task<void>()> beside = {}) {
     SurveyOptions options;
     options.space = space_;
     options.condstore = tier_.condstore;
@@ -406,6 +402,7 @@ class Worker::Impl {
       return brakes_.check(*account_, folders);
     };
     options.on_listed = [this] { changed_.notify(); };
+    options.beside = std::move(beside);
     options.on_changed = [this](const cache::MailboxRecord& record) {
       mark_dirty(record.id, record.name == "INBOX");
     };
