@@ -18,6 +18,6 @@ class MemoryReturner {
   bool look();
 
  private:
-  std::size_t last_seen_ = 0;   // bytes that are free
-  std::size_t after_last_ = 0;  // those that could not be given back
+  std::size_t last_seen_ = 0;  // bytes that are free, given back or not
+  bool has_worked_ = true;     // since something was given back
 };
