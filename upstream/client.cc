@@ -163,10 +163,14 @@ Task<Result<>> Client::take_literal() {
     }
     const std::string_view bytes =
         connection_.buffered().substr(0, std::min<std::uint64_t>(left, kChunkBytes));
+    left -= bytes.size();
+    if (sink == nullptr) {
+      connection_.consume(bytes.size());
+      continue;
+    }
     std::string chunk(bytes);
     connection_.consume(bytes.size());
-    left -= chunk.size();
-    if (sink != nullptr) CO_TRY_VOID(co_await sink->feed(std::move(chunk)));
+    CO_TRY_VOID(co_await sink->feed(std::move(chunk)));
   }
   co_return Result<>();
 }
