@@ -92,7 +92,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
   });
   std::deque<Upload> uploads;
   Seqs bound;  // found when the mailbox was renumbered
-  for (const JournalSeq seq : Seqs(entries)) {
+  for (const JournalSeq seq : entries) {
     const auto found = account_->journal().find(seq);
     if (found == account_->journal().end()) co_return Result<>();  // undone: gathered anew
     auto append = std::get<cache::JournalAppend>(found->second.op);
@@ -133,9 +133,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
     }
   }
   if (const Result<> noted = co_await note_in_flight(entries, op.mailbox); !noted) {
-    const bool undone = std::ranges::any_of(
-        entries, [this](JournalSeq seq) { return !account_->journal().contains(seq); });
-    if (undone && client_->is_alive()) co_return Result<>();
+    if (is_one_undone(entries) && client_->is_alive()) co_return Result<>();
     co_return co_await refused(entries, noted.error());
   }
   co_return co_await append_together(op.mailbox, std::move(uploads));

@@ -106,9 +106,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   if (created.uids.empty()) {
     if (const Result<> noted = co_await note_in_flight(entries, op.to); !noted) {
       // A client undid one of them meanwhile: what is left is gathered anew.
-      const bool undone = std::ranges::any_of(
-          entries, [this](cache::JournalSeq seq) { return !account_->journal().contains(seq); });
-      if (undone && client_->is_alive()) co_return Result<>();
+      if (is_one_undone(entries) && client_->is_alive()) co_return Result<>();
       co_return co_await (arrived.empty() ? refused_together(entries, noted.error())
                                           : unfinished(entries, noted.error()));
     }

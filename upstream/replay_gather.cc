@@ -108,6 +108,11 @@ Replaying::Seqs Replaying::gather(
   return together;
 }
 
+bool Replaying::is_one_undone(const Seqs& entries) const {
+  return std::ranges::any_of(
+      entries, [this](cache::JournalSeq seq) { return !account_->journal().contains(seq); });
+}
+
 Task<Result<>> Replaying::refused_together(Seqs entries, Error error) {
   const bool passes = is_passing(error) || !client_->is_alive();
   if (entries.size() == 1 || passes) {

@@ -3,6 +3,7 @@
 
 #include "upstream/answers.h"
 #include "upstream/clock.h"
+#include "upstream/folders.h"
 #include "upstream/replaying.h"
 
 namespace upstream {
@@ -66,20 +67,11 @@ Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
   const imap::UidValidity known =
       record == nullptr ? imap::UidValidity() : record->upstream.uid_validity;
   if (!known.is_set()) co_return false;
-  imap::StatusCommand command;
-  command.mailbox = imap::MailboxName::from_server(op.upstream_name, false);
-  command.items = {imap::StatusItem::kUidValidity};
-  imap::UidValidity told;
-  Exchange exchange;
-  exchange.on_response = [&told](imap::Response& response) {
-    const auto* status = std::get_if<imap::StatusResponse>(&response);
-    if (status == nullptr) return false;
-    if (status->items.uid_validity) told = *status->items.uid_validity;
-    return true;
-  };
-  // A NO: DELETE will tell why.
-  CO_TRY_VOID(co_await client_->run(std::move(command), std::move(exchange)));
-  co_return told.is_set() && told != known;
+  // Where STATUS is refused, DELETE will tell why.
+  CO_TRY(const Counters told, co_await status_of(client_, {op.upstream_name}));
+  const auto found = told.items.find(op.upstream_name);
+  if (found == told.items.end() || !found->second.uid_validity) co_return false;
+  co_return *found->second.uid_validity != known;
 }
 
 bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const {

@@ -57,6 +57,8 @@ class Replaying {
               const std::function<bool(const cache::JournalEntry& entry)>& fits) const;
   // As refused(); but if they were several, and it is no passing trouble, they are tried alone.
   Task<Result<>> refused_together(Seqs entries, Error error);
+  // Whether a client undid one of them: what is left is gathered anew.
+  bool is_one_undone(const Seqs& entries) const;
 
   // ---- A file each: replay_store.cc, replay_append.cc, replay_copy.cc, ... ----
   Task<Result<>> perform(cache::JournalEntry entry, cache::JournalFlags first);

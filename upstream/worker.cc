@@ -420,8 +420,8 @@ class Worker::Impl {
   Task<Result<>> sync(Client* client, cache::MailboxId mailbox, bool second_look = false) {
     const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
     if (record == nullptr || !is_syncable(*record)) co_return Result<>();
-    // Its new messages may be ours: they are told apart by replay first.
     MailboxSyncOptions options;
+    // Its new messages may be ours: they are told apart by replay first.
     if (account_->creation_in_flight(mailbox)) {
       held_.insert(mailbox);
       if (!renumbered_.contains(mailbox)) co_return Result<>();
