@@ -177,6 +177,12 @@ class Account {
   /// REQUIRES: no creating journal entry of `mailbox` is in flight, unless all UIDs are below its
   /// uid_next or were told apart by replayed().
   Task<Result<>> merge_upstream(MailboxId mailbox, std::vector<UpstreamMessage> messages);
+  /// Flags that were told on another connection than the one that brings writes, which may be older
+  /// than what that one was told. Merged are those that change nothing that clients see; returns
+  /// whether that were all. The others, unknown messages, and all of another UIDVALIDITY, are for
+  /// the next sync.
+  Task<Result<bool>> confirm_flags(MailboxId mailbox, imap::UidValidity validity,
+                                   std::vector<UpstreamMessage> messages);
   /// Removes what upstream no longer has.
   Task<Result<>> vanish_upstream(MailboxId mailbox, imap::SequenceSet upstream_uids);
   /// Upstream renumbered: pairs of (our UID, its new upstream UID). What is not among them was not

@@ -117,6 +117,27 @@ Task<Result<>> Account::merge_upstream(MailboxId mailbox, std::vector<UpstreamMe
   co_return co_await submit(std::move(change));
 }
 
+Task<Result<bool>> Account::confirm_flags(MailboxId mailbox, imap::UidValidity validity,
+                                          std::vector<UpstreamMessage> messages) {
+  CO_TRY(const MailboxRef box, co_await writable(mailbox));
+  const UpstreamState& known = box->record().upstream;
+  if (known.uid_validity != validity || !known.uids_known) co_return false;
+  const auto is_expected = [&](const UpstreamMessage& message) {
+    const MessageEntry* entry = box->find_upstream(message.uid);
+    return entry != nullptr && entry->has(kHaveFlags) && message.flags &&
+           visible_of(box->record(), *entry, to_flags(*message.flags, &keywords_)) ==
+               entry->visible;
+  };
+  const auto others = std::ranges::partition(messages, is_expected);
+  const bool all = others.empty();
+  messages.erase(others.begin(), others.end());
+  EmailIds none;
+  Change change(this);
+  for (const UpstreamMessage& message : messages) merge_one(&change, box, message, &none);
+  CO_TRY_VOID(co_await submit(std::move(change)));
+  co_return all;
+}
+
 void Account::merge_one(Change* change, const MailboxRef& box, const UpstreamMessage& message,
                         EmailIds* ids) {
   Edit edit(change, box);

@@ -47,7 +47,7 @@ Client::Client(net::Connection connection, Options options)
       sending_(connection_.loop()),
       greeted_(connection_.loop()),
       continued_(connection_.loop()),
-      news_(connection_.loop()),
+      woken_(connection_.loop()),
       resumed_(connection_.loop()),
       last_heard_(steady_clock::now()),
       tasks_(connection_.loop()) {
@@ -247,7 +247,6 @@ void Client::dispatch(imap::Response response) {
     if (is_asked && exchange.on_response && exchange.on_response(response)) return;
   }
   if (listener_) listener_(response);
-  if (!std::holds_alternative<imap::ConditionResponse>(response)) news_.set();
 }
 
 void Client::fail_all(Error error) {
@@ -259,7 +258,7 @@ void Client::fail_all(Error error) {
   }
   greeted_.set();
   continued_.set();
-  news_.set();
+  woken_.set();
   if (first && end_listener_) end_listener_();
 }
 
@@ -434,13 +433,13 @@ Task<Result<Answer>> Client::idle(std::chrono::milliseconds limit, std::stop_tok
     }
     if (idling) {
       idling_ = true;
-      const Result<> woken = co_await news_.wait_for(limit, stop);
+      const Result<> ended = co_await woken_.wait_for(limit, stop);
       idling_ = false;
       pending.sent = steady_clock::now();
       if (!failure_) connection_.write("DONE\r\n");
-      static_cast<void>(woken);  // why it ended does not matter: news are with the listener
+      static_cast<void>(ended);  // why does not matter
     }
-    news_.reset();
+    woken_.reset();
   }
   const Result<> done = co_await pending.done.wait();
   CHECK(done && pending.result);

@@ -94,10 +94,11 @@ class Client {
   /// in the order of the calls, without waiting for each other.
   Task<Result<Answer>> run(imap::Command command, Exchange exchange = {});
 
-  /// IDLE (RFC 2177) until wake() is called, `limit` passes or the server has news; DONE included.
+  /// IDLE (RFC 2177) until wake() is called or `limit` passes; DONE included. What the server tells
+  /// goes to the listener.
   Task<Result<Answer>> idle(std::chrono::milliseconds limit, std::stop_token stop);
   /// Ends the IDLE that runs, or the next one.
-  void wake() { news_.set(); }
+  void wake() { woken_.set(); }
 
   /// What the server says on its own, and what no command claimed.
   void set_listener(std::function<void(imap::Response&)> listener) {
@@ -167,7 +168,7 @@ class Client {
   std::optional<imap::ConditionResponse> greeting_;
   Event continued_;
   std::deque<std::string> continuations_;
-  Event news_;
+  Event woken_;
   Event resumed_;  // reset while a handshake owns the connection
   std::function<void(imap::Response&)> listener_;
   std::function<void()> end_listener_;

@@ -36,6 +36,16 @@ imap::SequenceSet newest_without(const cache::Mailbox& mailbox, cache::Have bit,
   return found;
 }
 
+imap::SequenceSet without(const cache::Mailbox& mailbox, cache::Have bit,
+                          const imap::SequenceSet& uids) {
+  imap::SequenceSet found;
+  for (const std::uint32_t uid : uids) {
+    const cache::MessageEntry* entry = mailbox.find(imap::Uid(uid));
+    if (entry != nullptr && !entry->has(bit)) found.add(uid);
+  }
+  return found;
+}
+
 std::chrono::seconds park_delay(std::uint32_t tries) {
   constexpr std::chrono::seconds kFirst = 2min;
   constexpr std::chrono::seconds kLast = 4h;
@@ -157,36 +167,48 @@ Task<Result<>> Prefetch::complete(Client* client, cache::MailboxId id) {
   }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(id));
   const bool all = settings_->prefetch.kind == Kind::kAll;
-  imap::SequenceSet to_list =
-      newest_without(*mailbox, cache::kHaveSummary, all ? kFirstSummaries : SIZE_MAX);
+  imap::SequenceSet& unlisted = unlisted_[id];
+  const imap::SequenceSet to_list =
+      newest_without(*mailbox, cache::kHaveSummary, all ? kFirstSummaries : SIZE_MAX)
+          .minus(unlisted);
   std::vector<imap::SequenceSet> parts = split(to_list, kFirstSummaries);
-  std::ranges::reverse(parts);  // newest first
-  for (imap::SequenceSet& part : parts) {
-    CO_TRY_VOID(co_await fetch_summaries(client, account_, mailbox, std::move(part)));
-    if (line_->is_wanted()) co_return Result<>();
+  while (!parts.empty()) {
+    const imap::SequenceSet part = std::move(parts.back());  // newest first
+    parts.pop_back();
+    CO_TRY_VOID(co_await fetch_summaries(client, account_, mailbox, part));
+    // Else the server would be asked the same with every turn.
+    const imap::SequenceSet untold = without(*mailbox, cache::kHaveSummary, part);
+    if (!untold.empty()) {
+      log_.info("{}: upstream tells no ENVELOPE of UID {}", mailbox->record().name,
+                brief(upstream_uids(*mailbox, untold)));
+      unlisted = unlisted.united(untold);
+    }
+    if (line_->is_wanted() && !parts.empty()) co_return Result<>();
   }
   if (settings_->prefetch.kind != Kind::kHeaders) {
-    CO_TRY_VOID(co_await complete_bodies(client, mailbox, validity));
-    if (line_->is_wanted()) co_return Result<>();
+    CO_TRY(const bool all_tried, co_await complete_bodies(client, mailbox, validity));
+    if (!all_tried) co_return Result<>();
   }
   completed_[id] = until;
   co_return Result<>();
 }
 
-Task<Result<>> Prefetch::complete_bodies(Client* client, cache::MailboxRef mailbox,
-                                         imap::UidValidity validity) {
+Task<Result<bool>> Prefetch::complete_bodies(Client* client, cache::MailboxRef mailbox,
+                                             imap::UidValidity validity) {
   std::set<imap::Uid> tried;
-  NextBodies next = [this, &mailbox, &tried, validity] {
+  bool cut_short = false;
+  NextBodies next = [this, &mailbox, &tried, &cut_short, validity] {
     // Renumbered meanwhile: the UIDs that we know now are not those of this connection.
     const bool is_stale = mailbox->record().upstream.uid_validity != validity;
     // Every turn brings something, however many wait.
     const bool is_over = line_->is_wanted() && !tried.empty();
-    return is_stale || is_over ? imap::SequenceSet() : next_bodies(*mailbox, &tried);
+    cut_short = is_stale || is_over;
+    return cut_short ? imap::SequenceSet() : next_bodies(*mailbox, &tried);
   };
   CO_TRY(const FetchedBodies fetched,
          co_await fetch_bodies(client, account_, mailbox, std::move(next), line_->is_shared()));
   park(*mailbox, fetched.missing);
-  co_return Result<>();
+  co_return !cut_short;
 }
 
 imap::SequenceSet Prefetch::next_bodies(const cache::Mailbox& mailbox,

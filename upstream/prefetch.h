@@ -57,8 +57,9 @@ class Prefetch {
   bool may_try(cache::MailboxId mailbox, imap::Uid uid) const;
   Task<Result<>> work_through(std::vector<cache::MailboxId> mailboxes);
   Task<Result<>> complete(Client* client, cache::MailboxId id);
-  Task<Result<>> complete_bodies(Client* client, cache::MailboxRef mailbox,
-                                 imap::UidValidity validity);
+  // Returns whether all were tried, so that there is no further turn.
+  Task<Result<bool>> complete_bodies(Client* client, cache::MailboxRef mailbox,
+                                     imap::UidValidity validity);
   imap::SequenceSet next_bodies(const cache::Mailbox& mailbox, std::set<imap::Uid>* tried) const;
   void park(const cache::Mailbox& mailbox, const MissingBodies& missing);
 
@@ -72,6 +73,8 @@ class Prefetch {
   bool warm_up_ = false;
   std::map<cache::MailboxId, Clock::time_point> later_;  // could not be looked at
   std::map<cache::MailboxId, ParkedBodies> parked_;
+  // Of these the server told no ENVELOPE when it was asked: their bodies will tell.
+  std::map<cache::MailboxId, imap::SequenceSet> unlisted_;
   std::map<cache::MailboxId, imap::Uid> completed_;  // looked through up to this UIDNEXT
 };
 

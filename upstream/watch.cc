@@ -5,6 +5,7 @@
 
 #include "upstream/backoff.h"
 #include "upstream/clock.h"
+#include "upstream/messages.h"
 #include "upstream/select.h"
 #include "upstream/survey.h"
 
@@ -24,13 +25,8 @@ bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected,
 
 class Listening {
  public:
-  Listening(Client* client, bool* news) : client_(client) {
-    client_->set_listener([news](imap::Response& response) {
-      *news |= std::holds_alternative<imap::ExistsResponse>(response) ||
-               std::holds_alternative<imap::ExpungeResponse>(response) ||
-               std::holds_alternative<imap::VanishedResponse>(response) ||
-               std::holds_alternative<imap::FetchResponse>(response);
-    });
+  Listening(Client* client, std::function<void(imap::Response&)> listener) : client_(client) {
+    client_->set_listener(std::move(listener));
   }
   ~Listening() { client_->set_listener({}); }
   Listening(const Listening&) = delete;
@@ -57,30 +53,57 @@ Watch::Watch(net::Loop* loop, cache::Account* account, const config::Account* se
       wake_(loop),
       tasks_(loop) {}
 
-Task<Result<Heard>> Watch::listen(Client* client, cache::MailboxId mailbox,
-                                  std::chrono::milliseconds limit, std::function<bool()> is_wanted,
-                                  std::stop_token stop) {
+Task<Result<bool>> Watch::listen(Client* client, cache::MailboxId mailbox,
+                                 std::chrono::milliseconds limit, std::function<bool()> is_wanted,
+                                 std::stop_token stop) {
   const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
-  if (record == nullptr || !is_syncable(*record)) co_return Heard::kNothing;
-  bool news = false;
-  const Listening listening(client, &news);
+  if (record == nullptr || !is_syncable(*record)) co_return true;
   const bool condstore = client->has(imap::Capability::kCondstore);
+  imap::UidValidity validity;
+  const Listening listening(client,
+                            [&](imap::Response& response) { hear(mailbox, validity, response); });
   CO_TRY(const SelectedMailbox selected,
          co_await select_mailbox(client, record->upstream.name, condstore, std::nullopt));
+  validity = selected.uid_validity;
   record = account_->find_mailbox(mailbox);
-  if (record == nullptr) co_return Heard::kNothing;
+  if (record == nullptr) co_return true;
   // What came since the cache was brought in step would not be told by IDLE any more. Told once: a
   // mailbox that cannot be brought in step must not be tried without a pause.
   const Counters now{selected.exists, selected.uid_next, selected.highest_modseq};
   if (differs(record->upstream, selected, condstore) &&
       std::exchange(reported_[mailbox], now) != now) {
-    co_return Heard::kNews;
+    hooks_.look_at(mailbox, true);
   }
-  if (!news && is_wanted()) {
-    CO_TRY(const Answer answer, co_await client->idle(limit, std::move(stop)));
-    if (!answer.ok()) co_return Heard::kRefused;
-  }
-  co_return news ? Heard::kNews : Heard::kNothing;
+  if (!is_wanted()) co_return true;
+  CO_TRY(const Answer answer, co_await client->idle(limit, std::move(stop)));
+  co_return answer.ok();
+}
+
+// Writes that we brought ourselves are told here too, and are nothing to look at the mailbox for.
+void Watch::hear(cache::MailboxId mailbox, imap::UidValidity validity,
+                 const imap::Response& response) {
+  const bool is_news = std::holds_alternative<imap::ExistsResponse>(response) ||
+                       std::holds_alternative<imap::ExpungeResponse>(response) ||
+                       std::holds_alternative<imap::VanishedResponse>(response);
+  const auto* fetched = std::get_if<imap::FetchResponse>(&response);
+  if (!is_news && fetched == nullptr) return;
+  std::optional<cache::UpstreamMessage> message;
+  if (fetched != nullptr && fetched->flags) message = to_message(*fetched);
+  if (!message) return hooks_.look_at(mailbox, true);
+  Told& told = told_[mailbox];
+  told.uid_validity = validity;
+  told.messages.push_back(std::move(*message));
+  // What comes while these are weighed is weighed with the next ones.
+  if (told.messages.size() == 1) tasks_.spawn(weigh(mailbox));
+}
+
+Task<void> Watch::weigh(cache::MailboxId mailbox) {
+  co_await sleep_for(loop_, 0ms, tasks_.stop_token());  // what came with it is read first
+  const auto found = told_.find(mailbox);
+  Told told = std::exchange(found->second, {});
+  const Result<bool> known =
+      co_await account_->confirm_flags(mailbox, told.uid_validity, std::move(told.messages));
+  if (!known || !*known) hooks_.look_at(mailbox, true);
 }
 
 void Watch::selected(cache::MailboxId mailbox) {
@@ -167,12 +190,13 @@ Task<Result<>> Watch::watch_on(Line* line, cache::MailboxId mailbox) {
   const std::stop_token stop = tasks_.stop_token();
   CO_TRY(Client * client, co_await line->ready());
   while (!stop.stop_requested() && is_wanted(mailbox) && has_idle_) {
-    CO_TRY(const Heard heard, co_await listen(
-                                  client, mailbox, idle_limit(*client, *settings_),
-                                  [this, mailbox] { return is_wanted(mailbox); }, stop));
+    CO_TRY(const bool idles, co_await listen(
+                                 client, mailbox, idle_limit(*client, *settings_),
+                                 [this, mailbox] { return is_wanted(mailbox); }, stop));
     if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
-    if (heard == Heard::kRefused) has_idle_ = false;
-    if (heard != Heard::kNothing) hooks_.look_at(mailbox, true);
+    if (idles) continue;
+    has_idle_ = false;
+    hooks_.look_at(mailbox, true);
   }
   co_return Result<>();
 }

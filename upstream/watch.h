@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <stop_token>
+#include <vector>
 
 #include "base/event.h"
 #include "base/result.h"
@@ -16,8 +17,6 @@
 #include "upstream/lines.h"
 
 namespace upstream {
-
-enum class Heard : std::uint8_t { kNothing, kNews, kRefused };
 
 /// How long one IDLE may last: what is configured, or less where the server or the way to it
 /// forgets.
@@ -36,13 +35,13 @@ class Watch {
 
   Task<void> run(std::stop_token stop);
 
-  /// Listens to one mailbox (SELECT, which tells what IDLE forgot, then one IDLE) until something
-  /// happens there, `limit` passes or the client is woken. `is_wanted` is asked before IDLE is
-  /// sent. kNews: the mailbox is not, or may not be, what the cache knows. kRefused: the server
-  /// does no IDLE. Errors: as Client::run; as select_mailbox().
-  Task<Result<Heard>> listen(Client* client, cache::MailboxId mailbox,
-                             std::chrono::milliseconds limit, std::function<bool()> is_wanted,
-                             std::stop_token stop);
+  /// Listens to one mailbox until `limit` passes or the client is woken: SELECT, which tells what
+  /// came before, then one IDLE. What is not as the cache knows it goes to `look_at`, and listening
+  /// goes on. `is_wanted` is asked before IDLE is sent. Returns whether the server does IDLE.
+  /// Errors: as Client::run; as select_mailbox().
+  Task<Result<bool>> listen(Client* client, cache::MailboxId mailbox,
+                            std::chrono::milliseconds limit, std::function<bool()> is_wanted,
+                            std::stop_token stop);
 
   void selected(cache::MailboxId mailbox);
   void unselected(cache::MailboxId mailbox);
@@ -69,6 +68,14 @@ class Watch {
     bool operator==(const Counters&) const = default;
   };
 
+  // Flags that were told of one mailbox, until they are compared with what is known.
+  struct Told {
+    imap::UidValidity uid_validity;
+    std::vector<cache::UpstreamMessage> messages;
+  };
+
+  void hear(cache::MailboxId mailbox, imap::UidValidity validity, const imap::Response& response);
+  Task<void> weigh(cache::MailboxId mailbox);
   bool is_wanted(cache::MailboxId mailbox) const;
   void start(cache::MailboxId mailbox);
   Task<void> watch(Line* line, cache::MailboxId mailbox);
@@ -83,6 +90,7 @@ class Watch {
   cache::MailboxId last_selected_;
   std::map<cache::MailboxId, Line*> watched_;
   std::map<cache::MailboxId, Counters> reported_;
+  std::map<cache::MailboxId, Told> told_;
   bool has_idle_ = true;
   Event wake_;
   TaskGroup tasks_;  // last: its tasks use the rest

@@ -328,25 +328,25 @@ class Worker::Impl {
       if (!line_->client()->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
       co_return waited ? Result<>() : co_await keep_alive(line_->client());
     }
-    Result<Heard> heard = Heard::kNothing;
+    Result<bool> listened = true;
     {
       const Line::Turn turn = co_await line_->take(Role::kWatch);
       Client* client = line_->client();
       if (!client->is_alive()) co_return fail(Errc::kClosed, "the connection is gone");
       resting_ = true;
-      heard = co_await watch_.listen(
+      listened = co_await watch_.listen(
           client, mailbox, std::min(limit, idle_limit(*client, settings_)),
           [this] { return !wake_.is_set() && !line_->is_wanted(); }, tasks_.stop_token());
       resting_ = false;
       if (!client->is_alive()) {
-        co_return fail(heard ? Error(Errc::kClosed, "the connection is gone") : heard.error());
+        co_return fail(listened ? Error(Errc::kClosed, "the connection is gone")
+                                : listened.error());
       }
     }
     // A mailbox that cannot be opened is its own trouble, reported when it is synced, and not tried
     // again without a pause.
-    if (!heard) (void)co_await wake_.wait_for(limit, tasks_.stop_token());
-    if (heard && *heard == Heard::kNews) mark_dirty(mailbox, true);
-    if (heard && *heard == Heard::kRefused) watch_.set_idle(false);
+    if (!listened) (void)co_await wake_.wait_for(limit, tasks_.stop_token());
+    if (listened && !*listened) watch_.set_idle(false);
     watch_.poll_others(mailbox);
     co_return Result<>();
   }

@@ -88,6 +88,32 @@ TEST_F(SyncWritesTest, ALateReportDoesNotUndoWhatWaits) {
   EXPECT_EQ(f.shown("INBOX"), "1 2");
 }
 
+TEST_F(SyncWritesTest, FlagsToldElsewhereAreTakenWhereTheyChangeNothingThatIsShown) {
+  ASSERT_TRUE(f.merge_range("INBOX", 1, 3).has_value());
+  ASSERT_TRUE(f.store_flags("INBOX", set_of(1, 2), add(kSeen)).has_value());
+  const auto confirm = [this](std::uint32_t validity, std::vector<UpstreamMessage> messages) {
+    const auto known = f.run(
+        f.account().confirm_flags(f.id("INBOX"), imap::UidValidity(validity), std::move(messages)));
+    EXPECT_TRUE(known.has_value());
+    return known && *known;
+  };
+  UpstreamState state = f.record("INBOX").upstream;
+  state.uid_validity = imap::UidValidity(7);
+  state.uids_known = true;
+  ASSERT_TRUE(f.run(f.account().set_upstream_state(f.id("INBOX"), state)).has_value());
+  EXPECT_TRUE(confirm(7, {upstream_message(1, flags_of(kSeen)), upstream_message(3)}));
+  // Of these the first is late, and the second a change of somebody else.
+  EXPECT_TRUE(confirm(7, {upstream_message(2)}));
+  EXPECT_FALSE(confirm(7, {upstream_message(3, flags_of(kFlagged))}));
+  EXPECT_FALSE(confirm(7, {upstream_message(4)})) << "not known";
+  EXPECT_FALSE(confirm(8, {upstream_message(1, flags_of(kSeen))})) << "other UIDs";
+  EXPECT_EQ(f.shown("INBOX"), "1(\\Seen) 2(\\Seen) 3");
+  // Upstream has the one, so it stays when the write is taken back; the other was never there.
+  ASSERT_TRUE(f.run(f.account().park({f.entry(0)}, "no")).has_value());
+  ASSERT_TRUE(f.run(f.account().drop({f.entry(0)})).has_value());
+  EXPECT_EQ(f.shown("INBOX"), "1(\\Seen) 2 3");
+}
+
 TEST_F(SyncWritesTest, WhatUpstreamLostIsGone) {
   ASSERT_TRUE(f.merge_range("INBOX", 1, 6).has_value());
   ASSERT_TRUE(f.expunge("INBOX", set_of(2)).has_value());

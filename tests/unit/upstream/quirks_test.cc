@@ -134,5 +134,14 @@ TEST_F(QuirksTest, AUidvalidityThatIsNotToldIsNoNewOne) {
   EXPECT_EQ(all_uids("INBOX"), before);
 }
 
+// Messages that the server cannot parse: with one connection, on which others wait for their turn
+// all the time, it is not asked for them with every turn.
+TEST_F(QuirksTest, AnEnvelopeThatIsNotToldIsAskedForOnce) {
+  ASSERT_NO_FATAL_FAILURE(serve("IMAP4rev1", {.flags = ""}));
+  ASSERT_TRUE(wait([this] { return received("ENVELOPE") > 0; }));
+  (void)run(sleep_for(loop(), std::chrono::milliseconds(300)));
+  EXPECT_EQ(received("ENVELOPE"), 1U);
+}
+
 }  // namespace
 }  // namespace upstream

@@ -33,8 +33,8 @@ class ScriptedFixture : public WorkerFixture {
   }
 
   void serve(std::string_view capabilities, const Inbox& inbox) {
-    auto server =
-        support::ScriptedServer::start({}, support::ScriptedServer::plain_server(capabilities));
+    auto server = support::ScriptedServer::start(
+        scripts_, support::ScriptedServer::plain_server(capabilities));
     ASSERT_TRUE(server) << server.error().text();
     server_ = std::move(*server);
     if (plain_enable_) {
@@ -99,7 +99,8 @@ class ScriptedFixture : public WorkerFixture {
 
   static constexpr std::string_view kBest = "IMAP4rev1 ENABLE CONDSTORE QRESYNC";
   std::unique_ptr<support::ScriptedServer> server_;
-  bool plain_enable_ = false;  // ENABLE says OK and nothing else
+  bool plain_enable_ = false;             // ENABLE says OK and nothing else
+  std::vector<support::Script> scripts_;  // beside the rules
 };
 
 }  // namespace upstream
