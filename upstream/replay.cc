@@ -129,6 +129,12 @@ Task<Result<>> Replaying::dispatch(JournalSeq seq) {
 
 Task<Result<>> Replaying::done(std::vector<JournalSeq> entries,
                                std::optional<cache::ReplayedUids> created) {
+  if (created) {
+    const auto first = account_->journal().find(entries.front());
+    if (first != account_->journal().end() && first->second.in_flight) {
+      note_made(mailboxes_of(first->second.op).back(), *first->second.in_flight, *created);
+    }
+  }
   Result<> stored = co_await account_->replayed(entries, std::move(created));
   // A disk that is full now: upstream has it all the same, and the next try will find it there.
   if (!stored) {

@@ -222,23 +222,25 @@ Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName 
   look.uid = true;
   look.set = set;
   look.items = {{imap::FetchKind::kUid}};
+  // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too. It may come
+  // before the answer of FETCH does (RFC 3501 5.5).
+  std::optional<imap::CopyUidCode> code;
+  const auto takes_code = [&code](const imap::Response& response) {
+    const auto* condition = std::get_if<imap::ConditionResponse>(&response);
+    const auto* told = condition == nullptr ? nullptr : condition->text.find<imap::CopyUidCode>();
+    if (told != nullptr) code = *told;
+    return told != nullptr;
+  };
   imap::SequenceSet present;
   Exchange looking;
-  looking.on_response = [&present](imap::Response& response) {
+  looking.on_response = [&](imap::Response& response) {
     const auto* fetched = std::get_if<imap::FetchResponse>(&response);
-    if (fetched == nullptr) return false;
+    if (fetched == nullptr) return takes_code(response);
     if (fetched->uid) present.add(*fetched->uid);
     return true;
   };
-  std::optional<imap::CopyUidCode> code;
   Exchange exchange;
-  exchange.on_response = [&code](imap::Response& response) {
-    // MOVE tells in an untagged OK (RFC 6851 4.3); some servers do so for COPY too.
-    const auto* condition = std::get_if<imap::ConditionResponse>(&response);
-    if (condition == nullptr) return false;
-    if (const auto* told = condition->text.find<imap::CopyUidCode>()) code = *told;
-    return true;
-  };
+  exchange.on_response = takes_code;
   imap::Command command = move ? imap::Command(imap::MoveCommand{true, set, to})
                                : imap::Command(imap::CopyCommand{true, set, to});
   std::optional<Result<Answer>> looked;

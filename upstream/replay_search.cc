@@ -8,6 +8,27 @@ namespace upstream {
 
 using cache::JournalSeq;
 
+namespace {
+
+// What others may have put into a mailbox since is little enough to look through.
+constexpr std::chrono::seconds kFresh{10};
+
+}  // namespace
+
+void Replaying::note_made(cache::MailboxId mailbox, const cache::InFlight& note,
+                          const cache::ReplayedUids& created) {
+  std::vector<imap::Uid> made;
+  for (const auto& [ours, theirs] : created.uids) made.push_back(theirs);
+  std::ranges::sort(made);
+  imap::Uid expected = note.uid_next;
+  for (const imap::Uid uid : made) {
+    if (uid != expected) return void(next_.erase(mailbox));
+    expected = imap::Uid(expected.value() + 1);
+  }
+  if (made.empty() || created.uid_validity != note.uid_validity) return void(next_.erase(mailbox));
+  next_[mailbox] = {{note.uid_validity, expected}, std::chrono::steady_clock::now()};
+}
+
 Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox) {
   const cache::MailboxRecord* to = account_->find_mailbox(mailbox);
   if (to == nullptr || to->upstream.name.empty()) {
@@ -15,6 +36,11 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
   }
   const imap::Uid known_next(std::max(1U, to->upstream.uid_next));
   const imap::UidValidity known_validity = to->upstream.uid_validity;
+  const auto next = next_.find(mailbox);
+  if (next != next_.end() && next->second.note.uid_validity == known_validity &&
+      std::chrono::steady_clock::now() - next->second.when < kFresh) {
+    co_return co_await account_->mark_in_flight(std::move(entries), next->second.note);
+  }
   imap::StatusCommand command;
   command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
   command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};

@@ -1,6 +1,7 @@
 // Replaying: one run through the journal. Internal to the replay_*.cc files, a purpose each.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -78,6 +79,10 @@ class Replaying {
   };
   // Notes durably where the messages will appear, before they are sent.
   Task<Result<>> note_in_flight(Seqs entries, cache::MailboxId mailbox);
+  // Upstream has made exactly what was expected: the UIDNEXT that it has now needs not be asked
+  // for.
+  void note_made(cache::MailboxId mailbox, const cache::InFlight& note,
+                 const cache::ReplayedUids& created);
   cache::InFlight note_of(cache::JournalSeq seq) const;
   // Whether APPENDUID or COPYUID may be believed: what was made now cannot have been there before.
   static bool is_plausible(const cache::InFlight& note, imap::UidValidity validity, imap::Uid uid) {
@@ -159,6 +164,11 @@ class Replaying {
   ReplayOutcome outcome_;
   cache::MailboxId selected_;
   SelectedMailbox selected_state_;
+  struct Next {
+    cache::InFlight note;
+    std::chrono::steady_clock::time_point when;
+  };
+  std::map<cache::MailboxId, Next> next_;  // as of the last write that was told to be done
   std::map<cache::JournalSeq, std::uint32_t> turns_;
   std::set<cache::JournalSeq> done_;    // not to be tried again in this run
   std::set<cache::JournalSeq> alone_;   // refused together with others

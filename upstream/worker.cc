@@ -243,7 +243,9 @@ class Worker::Impl {
     log_.info("connected to {} ({}), {}", settings_.upstream->host, server_, tier_.name());
     set_state(State::kOnline);
     watch_.set_idle(client->has(imap::Capability::kIdle));
-    watch_.wake();
+    // What waits to be written goes first: a server has much to do for each that looks at a large
+    // mailbox.
+    if (account_->journal().empty()) watch_.wake();
     if (is_cold()) prefetch_.warm_up();  // now: a wrong password is not tried once more
     CO_TRY_VOID(co_await first_look(client));
     backoff_.reset();
@@ -310,7 +312,9 @@ class Worker::Impl {
     for (;;) {
       const Line::Turn turn = co_await line_->take(Role::kMain);
       // Writes do not wait for a long round of mailboxes.
+      const bool has_writes = !account_->journal().empty();
       CO_TRY_VOID(co_await replay_journal(line_->client()));
+      if (has_writes) watch_.wake();
       if (dirty_.empty()) co_return Result<>();
       const cache::MailboxId mailbox = dirty_.front();
       dirty_.pop_front();

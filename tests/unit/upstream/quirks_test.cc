@@ -134,6 +134,40 @@ TEST_F(QuirksTest, AUidvalidityThatIsNotToldIsNoNewOne) {
   EXPECT_EQ(all_uids("INBOX"), before);
 }
 
+// Dovecot on a busy mailbox: MOVE is done, and told of, before the FETCH that came with it ends.
+TEST_F(QuirksTest, ACopyuidThatComesBeforeAnotherAnswerIsHeard) {
+  const support::Script greeting = {support::Send{"* OK ready\r\n"}};
+  support::Script script = greeting;
+  const std::string told = "* OK [COPYUID 3 5 41] moved\r\n* 1 EXPUNGE\r\n";
+  for (const support::Step& step : support::Script{
+           support::Expect{"$1 UID FETCH 5 UID"}, support::Expect{"$2 UID MOVE 5 Other"},
+           support::Send{"* 1 FETCH (UID 5)\r\n" + told + "$1 OK fetched\r\n$2 OK moved\r\n"}}) {
+    script.push_back(step);
+  }
+  scripts_ = {greeting, script};
+  ASSERT_NO_FATAL_FAILURE(serve("IMAP4rev1 UIDPLUS MOVE", {.flags = ""}));
+  server_->hang_up();
+  server_->add_rule({"LIST *", {"* LIST () \"/\" INBOX", "* LIST () \"/\" Other"}});
+  server_->add_rule({"SELECT Other",
+                     {"* 0 EXISTS", "* OK [UIDVALIDITY 3] ok", "* OK [UIDNEXT 40] ok",
+                      "$0 OK [READ-WRITE] selected"}});
+  server_->add_rule(
+      {"STATUS Other *", {"* STATUS Other (MESSAGES 0 UIDNEXT 40 UIDVALIDITY 3 UNSEEN 0)"}});
+  server_->add_rule(
+      {"UID FETCH * (* ENVELOPE *",
+       {"* 1 FETCH (UID 5 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" RFC822.SIZE 100 "
+        "ENVELOPE (NIL \"5\" NIL NIL NIL NIL NIL NIL NIL NIL) "
+        "BODYSTRUCTURE (\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 10 1) "
+        "BODY[HEADER] {14}\r\nSubject: 5\r\n\r\n)"}});
+  ASSERT_TRUE(wait([this] { return in_step("Other"); }));
+  ASSERT_TRUE(run(account_->move(id_of("INBOX"), imap::SequenceSet::of(1, 1), id_of("Other"))));
+  EXPECT_TRUE(wait([this] { return nothing_unsent(); }));
+  const auto other = run(account_->open_mailbox(id_of("Other")));
+  ASSERT_TRUE(other);
+  EXPECT_NE((*other)->find_upstream(imap::Uid(41)), nullptr);
+  EXPECT_EQ(received("UID FETCH 40:*"), 0U);
+}
+
 // Messages that the server cannot parse: with one connection, on which others wait for their turn
 // all the time, it is not asked for them with every turn.
 TEST_F(QuirksTest, AnEnvelopeThatIsNotToldIsAskedForOnce) {
