@@ -147,7 +147,7 @@ struct StoreOptions {
   std::string damage_note;
   StepHook at_step;
   std::size_t block_cache_bytes = 24U << 20;
-  std::size_t write_buffer_bytes = 16U << 20;  // all families together
+  std::size_t write_buffer_bytes = 8U << 20;  // all families together
   /// Free space below which writes are refused with kLimit.
   std::uint64_t reserve_bytes = 64U << 20;
   bool create = true;

@@ -121,7 +121,7 @@ struct Limits {
 
 struct Memory {
   std::uint64_t block_cache_bytes = 24 * 1024 * 1024;
-  std::uint64_t write_buffer_bytes = 16 * 1024 * 1024;
+  std::uint64_t write_buffer_bytes = 8 * 1024 * 1024;
   bool operator==(const Memory&) const = default;
 };
 
