@@ -21,13 +21,10 @@ class Syncing {
         state_(mailbox_->record().upstream) {}
 
   Task<Result<>> run() {
+    if (options_.first_look != nullptr) co_return co_await take_first_look();
     CO_TRY(selected_, co_await open());
     const Listening listening(client_, &late_vanished_);
-    if (selected_.permanent_flags) {
-      state_.accepts_keywords = selected_.permanent_flags->wildcard;
-      state_.permanent_keywords = selected_.permanent_flags->keywords;
-    }
-    if (!selected_.mailbox_id.empty()) state_.mailbox_id = selected_.mailbox_id;
+    note_selected();
     const bool renumbered = state_.uids_known && state_.uid_validity.is_set() &&
                             selected_.uid_validity.is_set() &&
                             state_.uid_validity != selected_.uid_validity;
@@ -63,6 +60,30 @@ class Syncing {
    private:
     Client* client_;
   };
+
+  void note_selected() {
+    if (selected_.permanent_flags) {
+      state_.accepts_keywords = selected_.permanent_flags->wildcard;
+      state_.permanent_keywords = selected_.permanent_flags->keywords;
+    }
+    if (!selected_.mailbox_id.empty()) state_.mailbox_id = selected_.mailbox_id;
+  }
+
+  Task<Result<>> take_first_look() {
+    if (state_.uids_known || !mailbox_->by_upstream().empty()) {
+      co_return fail(Errc::kStale, "something is known of it by now");
+    }
+    selected_ = std::move(options_.first_look->selected);
+    note_selected();
+    state_.uid_validity = selected_.uid_validity;
+    CO_TRY_VOID(co_await account_->merge_upstream(mailbox_->id(),
+                                                  std::move(options_.first_look->messages)));
+    state_.uids_known = true;
+    state_.flags_known = true;
+    CO_TRY_VOID(co_await finish());
+    if (options_.on_selectable) options_.on_selectable();
+    co_return Result<>();
+  }
 
   bool is_an_earlier_one() {
     if (!state_.uids_known) return false;

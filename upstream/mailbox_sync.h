@@ -11,6 +11,7 @@
 #include "base/task.h"
 #include "cache/account.h"
 #include "upstream/client.h"
+#include "upstream/first_look.h"
 #include "upstream/select.h"
 
 namespace upstream {
@@ -58,6 +59,9 @@ struct MailboxSyncOptions {
   bool audit_flags = false;  // look at all flags, whatever MODSEQ says
   bool finds_sent = false;   // only if the mailbox is another one: finds its messages again, and
                              // what was under way to it; else nothing is done
+  // What was seen of a mailbox of which nothing is known: taken as it is, without a command.
+  // kStale: something else is to be done, so that it has to be looked at by itself.
+  FirstLook* first_look = nullptr;
   std::function<void()> on_selectable;  // called when the UIDs are known for the first time
   Log log;
 };

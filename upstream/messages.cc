@@ -39,31 +39,15 @@ imap::FetchCommand uid_fetch(imap::SequenceSet set, std::vector<imap::FetchItem>
 
 // One window: fetched, then merged.
 Task<void> fetch_window(Client* client, cache::Account* account, cache::MailboxId mailbox,
-                        imap::FetchCommand command, std::size_t* count, Result<>* result) {
-  std::vector<cache::UpstreamMessage> messages;
-  Exchange exchange;
-  exchange.on_response = [&messages](imap::Response& response) {
-    const auto* fetched = std::get_if<imap::FetchResponse>(&response);
-    if (fetched == nullptr) return false;
-    if (std::optional<cache::UpstreamMessage> message = to_message(*fetched)) {
-      messages.push_back(std::move(*message));
-    }
-    return true;
-  };
-  const Result<Answer> answer = co_await client->run(std::move(command), std::move(exchange));
-  if (!answer) {
-    *result = fail(answer.error());
+                        imap::SequenceSet uids, Facts facts, std::size_t* count, Result<>* result) {
+  auto messages = co_await fetch_messages(client, std::move(uids), facts);
+  if (!messages) {
+    *result = fail(messages.error());
     co_return;
   }
-  if (!answer->ok()) {
-    *result = fail(error_of(*answer, "FETCH"));
-    co_return;
-  }
-  *count += messages.size();
-  // Yahoo and others answer in any order; our UIDs follow theirs.
-  std::ranges::sort(messages, {}, &cache::UpstreamMessage::uid);
-  if (messages.empty()) co_return;
-  if (Result<> merged = co_await account->merge_upstream(mailbox, std::move(messages)); !merged) {
+  *count += messages->size();
+  if (messages->empty()) co_return;
+  if (Result<> merged = co_await account->merge_upstream(mailbox, std::move(*messages)); !merged) {
     *result = std::move(merged);
   }
 }
@@ -141,27 +125,43 @@ std::vector<imap::SequenceSet> split(const imap::SequenceSet& set, std::size_t m
   return parts;
 }
 
+Task<Result<std::vector<cache::UpstreamMessage>>> fetch_messages(Client* client,
+                                                                 imap::SequenceSet uids,
+                                                                 Facts facts) {
+  imap::FetchCommand command = uid_fetch(std::move(uids), facts_items(*client, facts));
+  if (facts.changed_since) command.changed_since = imap::ModSeq(*facts.changed_since);
+  std::vector<cache::UpstreamMessage> messages;
+  Exchange exchange;
+  exchange.on_response = [&messages](imap::Response& response) {
+    const auto* fetched = std::get_if<imap::FetchResponse>(&response);
+    if (fetched == nullptr) return false;
+    if (std::optional<cache::UpstreamMessage> message = to_message(*fetched)) {
+      messages.push_back(std::move(*message));
+    }
+    return true;
+  };
+  CO_TRY(const Answer answer, co_await client->run(std::move(command), std::move(exchange)));
+  if (!answer.ok()) co_return fail(error_of(answer, "FETCH"));
+  // Yahoo and others answer in any order; our UIDs follow theirs.
+  std::ranges::sort(messages, {}, &cache::UpstreamMessage::uid);
+  co_return messages;
+}
+
 Task<Result<std::size_t>> fetch_facts(Client* client, cache::Account* account,
                                       cache::MailboxId mailbox, imap::SequenceSet uids,
                                       Facts facts) {
   std::size_t count = 0;
   Result<> result;
-  const std::vector<imap::FetchItem> items = facts_items(*client, facts);
-  const auto command = [&](imap::SequenceSet set) {
-    imap::FetchCommand fetch = uid_fetch(std::move(set), items);
-    if (facts.changed_since) fetch.changed_since = imap::ModSeq(*facts.changed_since);
-    return fetch;
-  };
   if (uids.has_star() || facts.changed_since) {
-    co_await fetch_window(client, account, mailbox, command(std::move(uids)), &count, &result);
+    co_await fetch_window(client, account, mailbox, std::move(uids), facts, &count, &result);
   } else {
     std::vector<imap::SequenceSet> windows = split(uids, kFactsWindow, client->profile().set_bytes);
     std::ranges::reverse(windows);  // newest first
     for (std::size_t at = 0; at < windows.size() && result; at += kWindowsUnderWay) {
       TaskGroup together(client->connection().loop());
       for (std::size_t i = at; i < std::min(windows.size(), at + kWindowsUnderWay); ++i) {
-        together.spawn(fetch_window(client, account, mailbox, command(std::move(windows[i])),
-                                    &count, &result));
+        together.spawn(
+            fetch_window(client, account, mailbox, std::move(windows[i]), facts, &count, &result));
       }
       co_await together.close();
     }

@@ -23,6 +23,10 @@ struct Facts {
   bool date_and_size = false;
   std::optional<std::uint64_t> changed_since = std::nullopt;  // RFC 7162 3.1.4.1
 };
+/// Facts of `uids` in the selected mailbox, by UID. Errors: as Client::run; the server's NO.
+Task<Result<std::vector<cache::UpstreamMessage>>> fetch_messages(Client* client,
+                                                                 imap::SequenceSet uids,
+                                                                 Facts facts);
 /// Fetches facts of `uids` (upstream's; "*" allowed) in windows, newest first, pipelined, and
 /// merges them into the cache as they come. Returns how many messages were told of.
 Task<Result<std::size_t>> fetch_facts(Client* client, cache::Account* account,

@@ -106,10 +106,8 @@ Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions opt
     const auto told = folders.status.find(name);
     if (told != folders.status.end()) {
       known.emplace(record->id, told->second);
-    } else if (record->upstream.uids_known) {
-      ask.push_back(record->upstream.name);
     } else {
-      options.on_changed(*record);
+      ask.push_back(record->upstream.name);
     }
   }
   if (!ask.empty()) {
@@ -130,6 +128,10 @@ Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions opt
       if (found != told.items.end()) known.emplace(record->id, found->second);
     }
   }
+  for (const auto& [name, record] : account->mailboxes()) {
+    const bool is_new = is_syncable(*record) && !record->upstream.uids_known;
+    if (is_new && !known.contains(record->id)) options.on_changed(*record, std::nullopt);
+  }
   std::vector<cache::MailboxId> unchanged;
   for (const auto& [id, items] : known) {
     const cache::MailboxRecord* record = account->find_mailbox(id);
@@ -137,7 +139,7 @@ Task<Result<>> survey(Client* client, cache::Account* account, SurveyOptions opt
     if (is_unchanged(*record, items, options)) {
       unchanged.push_back(id);
     } else {
-      options.on_changed(*record);
+      options.on_changed(*record, items.messages);
     }
   }
   co_return co_await confirm(account, std::move(unchanged));

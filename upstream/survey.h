@@ -27,8 +27,8 @@ struct SurveyOptions {
   std::function<void()> on_listed;
   /// Awaited before counters are compared: what is being synced meanwhile.
   std::function<Task<void>()> beside;
-  /// Called for each mailbox to be synced.
-  std::function<void(const cache::MailboxRecord&)> on_changed;
+  /// Called for each mailbox to be synced, with how many messages the server says that it has.
+  std::function<void(const cache::MailboxRecord&, std::optional<std::uint64_t>)> on_changed;
 };
 
 /// One round trip where the server has LIST-STATUS, two elsewhere. Mailboxes whose counters are

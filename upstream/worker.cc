@@ -13,6 +13,7 @@
 #include "upstream/brakes.h"
 #include "upstream/clock.h"
 #include "upstream/demand.h"
+#include "upstream/first_look.h"
 #include "upstream/lines.h"
 #include "upstream/mailbox_sync.h"
 #include "upstream/prefetch.h"
@@ -33,6 +34,16 @@ constexpr milliseconds kForgotten = 10min;
 // With MODSEQ the server tells of flags. Whether it tells of all is looked at so much less often
 // than flags are without it.
 constexpr std::uint64_t kAuditEvery = 24;
+// New mailboxes are looked into together while they are few and small: one is usable when all are
+// told of.
+constexpr std::size_t kFirstLooks = 50;
+constexpr std::uint64_t kFirstMessages = 2'000;
+
+// How a mailbox is looked at.
+struct Look {
+  bool is_second = false;      // over another connection, before a loss is believed
+  FirstLook* first = nullptr;  // what has been seen already
+};
 
 }  // namespace
 
@@ -316,10 +327,49 @@ class Worker::Impl {
       CO_TRY_VOID(co_await replay_journal(line_->client()));
       if (has_writes) watch_.wake();
       if (dirty_.empty()) co_return Result<>();
+      if (std::vector<cache::MailboxId> fresh = fresh_mailboxes(); fresh.size() > 1) {
+        CO_TRY_VOID(co_await look_first(line_->client(), std::move(fresh)));
+        continue;
+      }
       const cache::MailboxId mailbox = dirty_.front();
       dirty_.pop_front();
       CO_TRY_VOID(co_await sync(line_->client(), mailbox));
     }
+  }
+
+  // What is next to be synced, as far as it is small and nothing is known of it.
+  std::vector<cache::MailboxId> fresh_mailboxes() const {
+    std::vector<cache::MailboxId> fresh;
+    std::uint64_t messages = 0;
+    for (const cache::MailboxId mailbox : dirty_) {
+      const auto size = sizes_.find(mailbox);
+      if (size == sizes_.end() || fresh.size() == kFirstLooks) break;
+      messages += size->second;
+      if (messages > kFirstMessages) break;
+      fresh.push_back(mailbox);
+    }
+    return fresh;
+  }
+
+  Task<Result<>> look_first(Client* client, std::vector<cache::MailboxId> mailboxes) {
+    for (const cache::MailboxId mailbox : mailboxes) {
+      sizes_.erase(mailbox);
+      std::erase(dirty_, mailbox);
+    }
+    CO_TRY(std::vector<FirstLook> looks,
+           co_await first_looks(client, account_, mailboxes, tier_.condstore));
+    std::deque<std::optional<Result<>>> results;
+    TaskGroup together(loop_);
+    for (FirstLook& look : looks) {
+      together.spawn(sync_into(client, look.mailbox, &results.emplace_back(), {.first = &look}));
+    }
+    co_await together.close();
+    for (const auto& result : results) CO_TRY_VOID(*result);
+    for (const cache::MailboxId mailbox : mailboxes) {
+      const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+      if (record != nullptr && !record->upstream.uids_known) mark_dirty(mailbox, false);
+    }
+    co_return Result<>();
   }
 
   // Until there is something to do, `limit` at most. What no other connection listens to, this one
@@ -386,8 +436,9 @@ class Worker::Impl {
     if (inbox_synced && !*inbox_synced) co_return *inbox_synced;
     co_return looked;
   }
-  Task<void> sync_into(Client* client, cache::MailboxId mailbox, std::optional<Result<>>* result) {
-    result->emplace(co_await sync(client, mailbox));
+  Task<void> sync_into(Client* client, cache::MailboxId mailbox, std::optional<Result<>>* result,
+                       Look look = {}) {
+    result->emplace(co_await sync(client, mailbox, look));
   }
 
   Task<Result<>> look_around(Client* client, std::function<Task<void>()> beside = {}) {
@@ -407,7 +458,9 @@ class Worker::Impl {
     };
     options.on_listed = [this] { changed_.notify(); };
     options.beside = std::move(beside);
-    options.on_changed = [this](const cache::MailboxRecord& record) {
+    options.on_changed = [this](const cache::MailboxRecord& record,
+                                std::optional<std::uint64_t> messages) {
+      if (messages && !record.upstream.uids_known) sizes_[record.id] = *messages;
       mark_dirty(record.id, record.name == "INBOX");
     };
     co_return co_await survey(client, account_, std::move(options));
@@ -421,7 +474,7 @@ class Worker::Impl {
     }
   }
 
-  Task<Result<>> sync(Client* client, cache::MailboxId mailbox, bool second_look = false) {
+  Task<Result<>> sync(Client* client, cache::MailboxId mailbox, Look look = {}) {
     const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
     if (record == nullptr || !is_syncable(*record)) co_return Result<>();
     MailboxSyncOptions options;
@@ -437,6 +490,7 @@ class Worker::Impl {
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
     options.audit_flags = audits_.contains(mailbox);
+    options.first_look = look.first;
     options.on_selectable = [this] { changed_.notify(); };
     options.brake = [this](cache::MailboxId id, std::uint64_t gone, std::uint64_t known) {
       return brakes_.allow(id, gone, known);
@@ -452,6 +506,7 @@ class Worker::Impl {
       failures_.erase(mailbox);
       co_return synced;
     }
+    if (look.first != nullptr && synced.error().code() == Errc::kStale) co_return Result<>();
     if (!client->is_alive()) co_return synced;
     // Overused: the other mailboxes would only make it worse.
     if (throttle_of(synced.error())) co_return synced;
@@ -466,7 +521,7 @@ class Worker::Impl {
     }
     // The brake wants another look over another connection; everything else is one mailbox's own
     // trouble, and the others go on.
-    if (brakes_.holds(mailbox) && !second_look) co_return co_await look_again(mailbox);
+    if (brakes_.holds(mailbox) && !look.is_second) co_return co_await look_again(mailbox);
     co_return Result<>();
   }
 
@@ -481,7 +536,7 @@ class Worker::Impl {
     const Line::Turn turn = co_await other->take(Role::kMain);
     CO_TRY(Client * client, co_await other->fresh());
     brakes_.new_look();
-    co_return co_await sync(client, mailbox, true);
+    co_return co_await sync(client, mailbox, {.is_second = true});
   }
 
   // ---- Replay ----
@@ -542,10 +597,11 @@ class Worker::Impl {
   std::map<cache::JournalSeq, std::int64_t> put_off_;  // on this connection
   int throttles_ = 0;                                  // in a row
   steady_clock::time_point throttled_;
-  std::map<cache::MailboxId, Failure> failures_;  // since it was last in step
-  std::set<cache::MailboxId> held_;               // wait for a creating write to be told apart
-  std::set<cache::MailboxId> renumbered_;         // what was under way there is to be found again
-  std::set<cache::MailboxId> audits_;             // all of their flags are to be looked at
+  std::map<cache::MailboxId, std::uint64_t> sizes_;  // of those of which nothing is known: messages
+  std::map<cache::MailboxId, Failure> failures_;     // since it was last in step
+  std::set<cache::MailboxId> held_;                  // wait for a creating write to be told apart
+  std::set<cache::MailboxId> renumbered_;  // what was under way there is to be found again
+  std::set<cache::MailboxId> audits_;      // all of their flags are to be looked at
   std::uint64_t sweeps_ = 0;
   std::map<cache::MailboxId, steady_clock::time_point> flags_seen_;  // plain tier: all of them
   bool resting_ = false;                                             // the main connection listens
