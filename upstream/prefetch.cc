@@ -18,6 +18,8 @@ using Kind = config::Prefetch::Kind;
 
 // What the newest messages of a mailbox get before bodies are fetched: a first screen or two.
 constexpr std::size_t kFirstSummaries = 200;
+// So few bytes come as soon as summaries would, and tell the same: a round trip less.
+constexpr std::uint64_t kQuickBytes = std::uint64_t{128} << 10;
 constexpr std::size_t kBodyBatch = 500;
 // On a line that others wait for a turn ends soon, however slow the link.
 constexpr std::uint64_t kSharedBytes = std::uint64_t{256} << 10;
@@ -44,6 +46,14 @@ imap::SequenceSet without(const cache::Mailbox& mailbox, cache::Have bit,
     if (entry != nullptr && !entry->has(bit)) found.add(uid);
   }
   return found;
+}
+
+std::uint64_t bytes_of(const cache::Mailbox& mailbox, const imap::SequenceSet& uids) {
+  std::uint64_t bytes = 0;
+  for (const std::uint32_t uid : uids) {
+    if (const cache::MessageEntry* entry = mailbox.find(imap::Uid(uid))) bytes += entry->size;
+  }
+  return bytes;
 }
 
 std::chrono::seconds park_delay(std::uint32_t tries) {
@@ -171,7 +181,8 @@ Task<Result<>> Prefetch::complete(Client* client, cache::MailboxId id) {
   const imap::SequenceSet to_list =
       newest_without(*mailbox, cache::kHaveSummary, all ? kFirstSummaries : SIZE_MAX)
           .minus(unlisted);
-  std::vector<imap::SequenceSet> parts = split(to_list, kFirstSummaries);
+  std::vector<imap::SequenceSet> parts;
+  if (!all || bytes_of(*mailbox, to_list) > kQuickBytes) parts = split(to_list, kFirstSummaries);
   while (!parts.empty()) {
     const imap::SequenceSet part = std::move(parts.back());  // newest first
     parts.pop_back();

@@ -1,4 +1,4 @@
-// SmallDisk: a folder on a disk that a test can fill up.
+// SmallDisk: a folder on a disk that a test can fill up, or break.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,17 @@ namespace support {
 
 /// How writing to a disk fails.
 enum class DiskTrouble : std::uint8_t {
-  kFull,       // ENOSPC
-  kFileLimit,  // EFBIG: this process may make no file longer than a byte
+  kFull,        // ENOSPC
+  kFileLimit,   // EFBIG: this process may make no file longer than a byte
+  kWriteError,  // EIO from every write
+  kSyncError,   // EIO from every sync of a file: what was written may be there or not
 };
 std::string name_of(DiskTrouble trouble);
 
 /// kFull mounts a file system in memory, for which one has to be root; where that is refused the
-/// file limit takes its place. SIGXFSZ is ignored from the first one on.
+/// file limit takes its place. SIGXFSZ is ignored from the first one on. For EIO the program that
+/// this is linked into has write(), pwrite(), fsync() and fdatasync() of its own, which all of its
+/// libraries use.
 ///
 /// Thread: one that begins and ends the trouble; it is about the whole process.
 class SmallDisk {
@@ -33,6 +37,7 @@ class SmallDisk {
   void end();
 
  private:
+  DiskTrouble trouble_;
   TempDir dir_;
   std::filesystem::path path_;
   bool mounted_ = false;

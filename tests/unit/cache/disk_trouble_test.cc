@@ -309,7 +309,8 @@ TEST_P(DiskTroubleTest, ComesAndGoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Disk, DiskTroubleTest,
-                         testing::Values(DiskTrouble::kFull, DiskTrouble::kFileLimit),
+                         testing::Values(DiskTrouble::kFull, DiskTrouble::kFileLimit,
+                                         DiskTrouble::kWriteError, DiskTrouble::kSyncError),
                          [](const auto& info) { return support::name_of(info.param); });
 
 }  // namespace
