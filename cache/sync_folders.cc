@@ -96,9 +96,17 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
         return is_old ? std::string_view(r.upstream.name) : std::string_view();
       },
       listed_raw);
+  // One whose RENAME was cut off, and that was then deleted here, may have its new name already.
+  std::map<MailboxId, std::string_view> sent_to;
+  for (const auto& [seq, entry] : journal_) {
+    const auto* rename = std::get_if<JournalRename>(&entry.op);
+    if (rename != nullptr && was_sent(entry)) sent_to[rename->mailbox] = rename->to;
+  }
   match(
-      [](const MailboxRecord& r) -> std::string_view {
-        return (r.attributes & kDeletedHere) != 0 ? std::string_view() : std::string_view(r.name);
+      [&sent_to](const MailboxRecord& r) -> std::string_view {
+        if ((r.attributes & kDeletedHere) == 0) return r.name;
+        const auto sent = sent_to.find(r.id);
+        return sent == sent_to.end() ? std::string_view() : sent->second;
       },
       [](const UpstreamMailbox& m) -> std::string_view { return m.name; });
   match([](const MailboxRecord& r) -> std::string_view { return r.upstream.name; }, listed_raw);
