@@ -89,7 +89,7 @@ std::vector<std::string> Replaying::names_of(const JournalEntry& entry) const {
     return {rename->from, rename->to};
   }
   if (const auto* deleted = std::get_if<cache::JournalDelete>(&entry.op)) {
-    return {ours(deleted->upstream_name)};
+    return {ours(name_of(*deleted))};
   }
   if (const auto* created = std::get_if<cache::JournalCreate>(&entry.op)) {
     const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
@@ -187,10 +187,10 @@ Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
     (*options_.put_off)[seq] = when;
     const auto now = account_->journal().find(seq);
     if (now == account_->journal().end()) continue;
-    for (const cache::MailboxId id : mailboxes_of(now->second.op)) {
-      blocked_.insert(id);
-      if (error.code() == Errc::kStale) outcome_.renumbered.insert(id);
-    }
+    for (const cache::MailboxId id : mailboxes_of(now->second.op)) blocked_.insert(id);
+    // Just the one: the other one of a copy, brought in step again and again, would leave it no
+    // turn.
+    if (error.code() == Errc::kStale && stale_) outcome_.renumbered.insert(stale_);
     // Counts the try, and keeps the note.
     if (!now->second.in_flight) continue;
     const cache::InFlight note = *now->second.in_flight;
@@ -220,6 +220,7 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
   if (known.is_set() && selected_state_.uid_validity.is_set() &&
       known != selected_state_.uid_validity) {
     outcome_.folders_changed = true;  // a look at the counters finds what is to be done
+    stale_ = id;
     // Its UIDs mean other messages now: nothing is done before they have been found again.
     co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
   }
@@ -227,6 +228,7 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
   const WentBack back = went_back(*known_box, selected_state_);
   if (back == WentBack::kModSeq || (back == WentBack::kUidNext && options_.trusts_uid_next)) {
     outcome_.folders_changed = true;
+    stale_ = id;
     co_return fail(Errc::kStale, "the mailbox is an earlier one: its UIDs may mean other messages");
   }
   client_->set_selected(Client::Selected{std::move(name), selected_state_.uid_validity});

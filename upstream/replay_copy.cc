@@ -218,6 +218,10 @@ Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid>
 // the same round trip.
 Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName to, bool move,
                                        Transferred* transferred) {
+  CO_TRY(const imap::SequenceSet there, co_await present(set));
+  transferred->absent = transferred->absent.united(set.minus(there));
+  set = there;
+  if (set.empty()) co_return Result<>();
   imap::FetchCommand look;
   look.uid = true;
   look.set = set;

@@ -16,7 +16,8 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
   const imap::Uid known_next(std::max(1U, to->upstream.uid_next));
   const imap::UidValidity known_validity = to->upstream.uid_validity;
   imap::StatusCommand command;
-  command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
+  std::string name = to->upstream.name;
+  command.mailbox = imap::MailboxName::from_server(name, false);
   command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};
   cache::InFlight note;
   Exchange exchange;
@@ -28,7 +29,9 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
     return true;
   };
   CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
-  if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+  if (!answer.ok()) {
+    co_return fail(co_await with_reason(error_of(answer, "STATUS"), std::move(name)));
+  }
   if (known_validity.is_set() && note.uid_validity.is_set() &&
       note.uid_validity != known_validity) {
     // What is sent under new numbers could not be told from what was there: it is brought in step
