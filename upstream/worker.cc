@@ -427,8 +427,6 @@ class Worker::Impl {
       if (!renumbered_.contains(mailbox)) co_return Result<>();
       options.finds_sent = true;
     }
-    const bool finds_sent = options.finds_sent;
-    renumbered_.erase(mailbox);
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
@@ -443,7 +441,7 @@ class Worker::Impl {
     changed_.notify();
     if (synced) {
       audits_.erase(mailbox);
-      if (finds_sent) put_off_.clear();
+      if (renumbered_.erase(mailbox) > 0) put_off_.clear();
       flags_seen_[mailbox] = steady_clock::now();
       failures_.erase(mailbox);
       co_return synced;
