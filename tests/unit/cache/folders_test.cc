@@ -270,6 +270,41 @@ TEST_F(FoldersTest, RenamedUpstreamIsKnownAgainByWhatItHolds) {
   EXPECT_EQ(names(), "INBOX b c");
 }
 
+// Right after a write was replayed there: its counters are what they are upstream by then.
+TEST_F(FoldersTest, RenamedUpstreamAfterAWriteIsKnownAgainByWhatItHolds) {
+  ASSERT_TRUE(f.list({"a"}).has_value());
+  UpstreamState state;
+  state.name = "a";
+  state.uid_validity = imap::UidValidity(77);
+  state.uid_next = 4;
+  state.messages = 3;
+  ASSERT_TRUE(f.run(f.account().set_upstream_state(f.id("a"), state)).has_value());
+  ASSERT_TRUE(f.merge_range("a", 1, 3).has_value());
+  ASSERT_TRUE(f.append("a", "new").has_value());
+  ASSERT_TRUE(
+      f.run(f.account().replayed({f.entry(0)},
+                                 ReplayedUids{state.uid_validity, {{imap::Uid(4), imap::Uid(4)}}}))
+          .has_value());
+  ASSERT_TRUE(f.run(f.account().expunge(f.id("a"), imap::SequenceSet::of(1, 2), true)).has_value());
+  ASSERT_TRUE(f.run(f.account().replayed({f.entry(0)}, std::nullopt)).has_value());
+  const MailboxId before = f.id("a");
+  UpstreamMailbox b = f.listed("b");
+  b.uid_validity = state.uid_validity;
+  b.uid_next = 5;
+  b.messages = 2;
+  ASSERT_TRUE(f.run(f.account().set_upstream_mailboxes({f.listed("INBOX"), b})).has_value());
+  EXPECT_EQ(f.id("b"), before);
+}
+
+TEST_F(FoldersTest, ADeleteAfterARenameNamesWhatTheRecordSays) {
+  ASSERT_TRUE(f.list({"a", "a/b"}).has_value());
+  ASSERT_TRUE(f.run(f.account().rename_mailbox("a", "c")).has_value());
+  ASSERT_TRUE(f.run(f.account().delete_mailbox("c/b")).has_value());
+  const JournalEntry& entry = f.account().journal().at(f.entry(1));
+  ASSERT_TRUE(std::holds_alternative<JournalDelete>(entry.op));
+  EXPECT_EQ(std::get<JournalDelete>(entry.op).upstream_name, "");
+}
+
 TEST_F(FoldersTest, TwoMailboxesMaySwapTheirNames) {
   UpstreamMailbox a = f.listed("a");
   UpstreamMailbox b = f.listed("b");
