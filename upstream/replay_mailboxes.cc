@@ -92,8 +92,11 @@ std::string Replaying::name_of(const cache::JournalDelete& op) const {
   return record == nullptr ? std::string() : record->upstream.name;
 }
 
+// Cyrus deletes nothing that has others below it; the deepest go first.
 bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const {
-  const std::string below = op.upstream_name + options_.space.delimiter;
+  const std::string name = name_of(op);
+  if (name.empty()) return false;
+  const std::string below = name + options_.space.delimiter;
   const auto& journal = account_->journal();
   return std::any_of(journal.upper_bound(seq), journal.end(), [&](const auto& one) {
     const auto* other = std::get_if<cache::JournalDelete>(&one.second.op);
@@ -115,14 +118,6 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
     options_.log.warning("a mailbox to be deleted is gone, and another one has its name");
     outcome_.folders_changed = true;
     co_return co_await done({entry.seq});
-  }
-  if (waits_below(entry.seq, op)) {
-    // Cyrus deletes nothing that has others below it; the deepest go first.
-    const std::int64_t when = now_seconds() + 1;
-    note_next_try(when);
-    (void)co_await account_->retry_later({entry.seq}, "those below it go first", when);
-    done_.insert(entry.seq);
-    co_return Result<>();
   }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(

@@ -296,6 +296,24 @@ TEST_F(MailboxesTest, AMailboxBelowOneThatIsRenamedGoesAlong) {
   EXPECT_FALSE(contents().contains("Old"));
 }
 
+// Those below go first, also where the name was made anew before they were deleted.
+TEST_F(MailboxesTest, AMailboxMadeAnewDoesNotHoldUpTheDeletionOfWhatWasBelowIt) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  EXPECT_TRUE(run(account_->create_mailbox("Old/Below", 0)));
+  append_all("Old", {mail(5)});
+  ASSERT_EQ(settled(), "");
+  server_->refuse("DELETE", "NO [INUSE] somebody has it open", 1);
+  EXPECT_TRUE(run(account_->delete_mailbox("Old")));
+  ASSERT_NE(answered(), nullptr);
+  EXPECT_TRUE(run(account_->create_mailbox("Old", 0)));
+  append_all("Old", {mail(6)});
+  EXPECT_TRUE(run(account_->delete_mailbox("Old/Below")));
+  retry_now();
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(contents()["Old"], std::multiset<std::string>{mail(6)});
+  EXPECT_FALSE(contents().contains("Old/Below"));
+}
+
 // It has its new name upstream when its turn to be deleted comes.
 TEST_F(MailboxesTest, AMailboxThatIsRenamedAndThenDeletedIsGone) {
   ASSERT_NO_FATAL_FAILURE(serve_filled());
