@@ -27,6 +27,8 @@ struct ReplayOutcome {
   // Mailboxes with other UIDs than before: what was under way there is to be found among them, by
   // sync_mailbox() with `finds_sent`, before it can be told whether it has arrived.
   std::set<cache::MailboxId> renumbered = {};
+  // Mailboxes where flags may not be what is known of them: to be looked at.
+  std::set<cache::MailboxId> doubtful = {};
   std::int64_t next_try = 0;  // seconds since 1970: when something that failed wants another try
 };
 

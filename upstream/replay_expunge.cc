@@ -50,6 +50,8 @@ Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
     if (!(*expunged)->ok()) co_return fail(error_of(**expunged, "EXPUNGE"));
     co_return Result<>();
   }
+  // A cut may have left others without their mark.
+  outcome_.doubtful.insert(selected_);
   for (int tries = 0;; ++tries) {
     CO_TRY(set, co_await present(std::move(set)));
     if (set.empty()) co_return Result<>();

@@ -85,6 +85,7 @@ Task<Result<>> Replaying::store_all(std::vector<CoalescedStore> stores) {
     if (!is_doubtful()) co_return Result<>();
   }
   // There are servers that do not keep every flag that they permit.
+  outcome_.doubtful.insert(selected_);
   co_return Result<>();
 }
 

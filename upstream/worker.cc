@@ -497,6 +497,7 @@ class Worker::Impl {
       renumbered_.insert(mailbox);
       mark_dirty(mailbox, true);
     }
+    for (const cache::MailboxId mailbox : outcome.doubtful) mark_dirty(mailbox, false);
     release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
