@@ -166,12 +166,13 @@ void MailModel::deleted(Side side, const std::string& name,
 void MailModel::renamed(Side side, const std::string& from, const std::string& to,
                         Outcome outcome) {
   touch_folder(side, from, outcome);
-  touch_folder(side, to, outcome);
   for (auto& [marker, fate] : fates_) {
     for (std::string& box : fate.boxes) box = renamed_name(box, from, to);
     std::set<std::string> places = fate.places;
     for (const std::string& place : places) fate.places.insert(renamed_name(place, from, to));
   }
+  // With what has come along: the other side may have given the name to another mailbox.
+  touch_folder(side, to, outcome);
   links_.emplace_back(from, to);
   renamed_[index(side)].insert({from, to});
   for (auto* sides : {&folders_, &renamed_}) {
