@@ -15,11 +15,14 @@ bool is_below(std::string_view name, std::string_view parent) {
 }
 
 // RFC 3501 has no identity of mailboxes: the same UIDVALIDITY, UIDNEXT and count, and some
-// messages, are taken for it when only one fits.
-bool looks_like(const UpstreamState& state, const UpstreamMailbox& listed) {
-  return listed.uid_validity.is_set() && listed.uid_validity == state.uid_validity &&
-         listed.uid_next != 0 && listed.uid_next == state.uid_next && listed.messages != 0 &&
-         listed.messages == state.messages;
+// messages, are taken for it when only one fits. Of those under way some may have arrived.
+bool looks_like(const UpstreamState& state, std::uint32_t under_way,
+                const UpstreamMailbox& listed) {
+  const bool has_all = listed.uid_next >= state.uid_next && listed.messages >= state.messages;
+  const std::uint32_t arrived = listed.uid_next - state.uid_next;
+  return listed.uid_validity.is_set() && listed.uid_validity == state.uid_validity && has_all &&
+         state.uid_next != 0 && listed.messages != 0 && arrived <= under_way &&
+         arrived == listed.messages - state.messages;
 }
 
 }  // namespace
@@ -51,6 +54,18 @@ bool Account::is_being_created(MailboxId mailbox) const {
   return std::ranges::any_of(journal_index_.concerning(mailbox), [this](JournalSeq seq) {
     return std::holds_alternative<JournalCreate>(journal_.at(seq).op);
   });
+}
+
+// Messages that are on their way into the mailbox, or are there by now.
+std::uint32_t Account::messages_under_way(MailboxId mailbox) const {
+  std::uint32_t count = 0;
+  for (const JournalSeq seq : journal_index_.creators(mailbox)) {
+    const JournalEntry& entry = journal_.at(seq);
+    if (!was_sent(entry)) continue;
+    const auto* copy = std::get_if<JournalCopy>(&entry.op);
+    count += copy == nullptr ? 1 : static_cast<std::uint32_t>(copy->uids.size());
+  }
+  return count;
 }
 
 Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& list) const {
@@ -117,8 +132,9 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
   for (const auto& [id, found] : folders_) {
     const MailboxRecord& record = *found.record;
     if (!journals(record) || plan.matched.contains(id) || record.upstream.name.empty()) continue;
+    const std::uint32_t under_way = messages_under_way(id);
     for (std::size_t i = 0; i < list.size(); ++i) {
-      if (plan.taken[i] || !looks_like(record.upstream, list[i])) continue;
+      if (plan.taken[i] || !looks_like(record.upstream, under_way, list[i])) continue;
       alike[id].push_back(i);
       ++wanted_by[i];
     }

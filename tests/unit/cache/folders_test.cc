@@ -296,6 +296,35 @@ TEST_F(FoldersTest, RenamedUpstreamAfterAWriteIsKnownAgainByWhatItHolds) {
   EXPECT_EQ(f.id("b"), before);
 }
 
+// It cannot be told which of those under way have arrived.
+TEST_F(FoldersTest, RenamedUpstreamWhileMessagesAreUnderWayItIsKnownAgain) {
+  for (const std::uint32_t arrived : {0U, 1U, 2U, 3U}) {
+    const std::string old_name = "a" + std::to_string(arrived);
+    const std::string new_name = "b" + std::to_string(arrived);
+    ASSERT_TRUE(f.list({old_name}).has_value());
+    UpstreamState state;
+    state.name = old_name;
+    state.uid_validity = imap::UidValidity(77);
+    state.uid_next = 4;
+    state.messages = 3;
+    ASSERT_TRUE(f.run(f.account().set_upstream_state(f.id(old_name), state)).has_value());
+    ASSERT_TRUE(f.merge_range(old_name, 1, 3).has_value());
+    ASSERT_TRUE(f.append(old_name, "one").has_value());
+    ASSERT_TRUE(f.append(old_name, "two").has_value());
+    ASSERT_TRUE(f.run(f.account().mark_in_flight({f.entry(0), f.entry(1)},
+                                                 {state.uid_validity, imap::Uid(4)}))
+                    .has_value());
+    const MailboxId before = f.id(old_name);
+    UpstreamMailbox listed = f.listed(new_name);
+    listed.uid_validity = state.uid_validity;
+    listed.uid_next = 4 + arrived;
+    listed.messages = 3 + arrived;
+    ASSERT_TRUE(f.run(f.account().set_upstream_mailboxes({f.listed("INBOX"), listed})).has_value());
+    EXPECT_EQ(f.id(new_name) == before, arrived <= 2) << arrived;
+    ASSERT_TRUE(f.list({}).has_value());
+  }
+}
+
 TEST_F(FoldersTest, ADeleteAfterARenameNamesWhatTheRecordSays) {
   ASSERT_TRUE(f.list({"a", "a/b"}).has_value());
   ASSERT_TRUE(f.run(f.account().rename_mailbox("a", "c")).has_value());
