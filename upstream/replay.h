@@ -16,6 +16,8 @@ namespace upstream {
 
 struct ReplayOptions {
   Namespace space;
+  // How long a server may still be at what a connection told it that is broken since.
+  std::chrono::milliseconds settle{0};
   bool trusts_uid_next = true;  // a mailbox with messages above it is an earlier one
   // What is to be looked at again, and not before when, in seconds since 1970. Never null.
   std::map<cache::JournalSeq, std::int64_t>* put_off = nullptr;

@@ -80,7 +80,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
     if (!sought) co_return co_await unfinished(entries, sought.error());
     Result<cache::ReplayedUids> found =
-        co_await find_created(op.to, *entry.in_flight, std::move(*sought));
+        co_await find_sent(op.to, *entry.in_flight, std::move(*sought));
     if (!found) co_return co_await unfinished(entries, found.error());
     created = std::move(*found);
     for (const auto& [ours, theirs] : created.uids) arrived.insert(ours);

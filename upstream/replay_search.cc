@@ -111,6 +111,14 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   co_return found;
 }
 
+Task<Result<cache::ReplayedUids>> Replaying::find_sent(cache::MailboxId to, cache::InFlight note,
+                                                       std::vector<Sought> sought) {
+  Result<cache::ReplayedUids> found = co_await find_created(to, note, sought);
+  if (!found || found->uids.size() == sought.size()) co_return found;
+  (void)co_await sleep_for(client_->connection().loop(), options_.settle, std::stop_token());
+  co_return co_await find_created(to, note, std::move(sought));
+}
+
 Task<Result<std::vector<Replaying::Sought>>> Replaying::sought_in(cache::MailboxRef mailbox,
                                                                   std::vector<imap::Uid> uids) {
   std::vector<Sought> sought;

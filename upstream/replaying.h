@@ -105,6 +105,10 @@ class Replaying {
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
                                                  std::vector<Sought> sought, UidPairs told = {},
                                                  bool surely = false);
+  // The same for what was under way when a connection broke: looked for twice, as the server may
+  // not have come to it yet. RFC 3501 has no way to ask whether it has.
+  Task<Result<cache::ReplayedUids>> find_sent(cache::MailboxId to, cache::InFlight note,
+                                              std::vector<Sought> sought);
   // What to look for of these rows of ours, as far as their headers are cached.
   Task<Result<std::vector<Sought>>> sought_in(cache::MailboxRef mailbox,
                                               std::vector<imap::Uid> uids);

@@ -487,9 +487,10 @@ class Worker::Impl {
       co_return Result<>();
     }
     if (!space_) co_return Result<>();
-    CO_TRY(const ReplayOutcome outcome, co_await replay(client, account_,
-                                                        {*space_, !tier_.uid_next_lies, &put_off_,
-                                                         log_.with_session("replay")}));
+    CO_TRY(const ReplayOutcome outcome,
+           co_await replay(client, account_,
+                           {*space_, settings_.sync.reconnect_min, !tier_.uid_next_lies, &put_off_,
+                            log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
     for (const cache::MailboxId mailbox : outcome.renumbered) {
       // One that cannot be brought in step is not tried without a pause.
