@@ -489,7 +489,7 @@ class Worker::Impl {
     if (!space_) co_return Result<>();
     CO_TRY(const ReplayOutcome outcome,
            co_await replay(client, account_,
-                           {*space_, settings_.sync.reconnect_min, !tier_.uid_next_lies, &put_off_,
+                           {*space_, settle_time(), !tier_.uid_next_lies, &put_off_,
                             log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
     for (const cache::MailboxId mailbox : outcome.renumbered) {
@@ -502,6 +502,12 @@ class Worker::Impl {
     release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
+  }
+
+  // A server under load may be at a message for a while after the connection that brought it broke.
+  std::chrono::milliseconds settle_time() const {
+    constexpr std::chrono::milliseconds kMost = std::chrono::seconds(2);
+    return std::min<std::chrono::milliseconds>(kMost, 10 * settings_.sync.reconnect_min);
   }
 
   // Mailboxes that waited until a creating write was told apart.
