@@ -143,7 +143,10 @@ class Worker::Impl {
     watch_.selected(mailbox);
     wake();
   }
-  void unselected(cache::MailboxId mailbox) { watch_.unselected(mailbox); }
+  void unselected(cache::MailboxId mailbox) {
+    watch_.unselected(mailbox);
+    if (resting_) wake();  // it may be what this connection listens to, instead of INBOX
+  }
   void poll(cache::MailboxId mailbox) {
     // A mailbox that is watched has nothing to add, and clients that poll in a tight loop are many.
     if (watch_.listens_to(mailbox)) return;
