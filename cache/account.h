@@ -292,6 +292,7 @@ class Account {
                      const FolderPlan& plan);
   std::set<MailboxId> renamed_here() const;
   bool is_being_created(MailboxId mailbox) const;
+  std::uint32_t messages_under_way(MailboxId mailbox) const;
 
   // recovered.cc
   MailboxRef recovered(Change* change);

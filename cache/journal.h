@@ -57,7 +57,9 @@ struct JournalCreate {
 };
 struct JournalDelete {
   MailboxId mailbox;
-  std::string upstream_name;  // raw, as upstream spells it; empty when it never was there
+  // Raw, as upstream spells it; empty: as its record says when it comes to that, as it is renamed
+  // before, or never was there.
+  std::string upstream_name;
 };
 /// Renames the mailbox and all below it.
 struct JournalRename {

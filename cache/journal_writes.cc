@@ -128,6 +128,14 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   MessageEntry* entry = edit.find_any(uid);
   if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
     edit.bind(entry, pair->second);
+    // What the sync would find: by these a mailbox is known again that is renamed upstream now.
+    MailboxRecord* record = found->box->record_.get();
+    UpstreamState& state = record->upstream;
+    if (created->uid_validity == state.uid_validity && state.uid_next == pair->second.value()) {
+      ++state.uid_next;
+      ++state.messages;
+      change->put_record(record);
+    }
   }
 }
 
@@ -145,6 +153,12 @@ void Account::erase_hidden(Change* change, MailboxId mailbox, const imap::Sequen
   Edit edit(change, found->box);
   const std::vector<MessageEntry> gone = edit.cut_hidden(uids);
   forget_rows(change, mailbox, uids_of(gone));
+  MailboxRecord* record = found->box->record_.get();
+  std::uint32_t& messages = record->upstream.messages;
+  for (const MessageEntry& entry : gone) {
+    if (entry.upstream_uid.is_set() && messages > 0) --messages;
+  }
+  change->put_record(record);
   edit.erase(gone);
 }
 

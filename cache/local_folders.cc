@@ -191,7 +191,16 @@ void Account::delete_in(Change* change, const MailboxRef& box, bool has_children
   }
   edit.erase(erased);
   edit.hide(std::move(kept));
-  if (!was_unsent) change->add_entry(JournalDelete{id, record->upstream.name});
+  if (!was_unsent) {
+    // After a RENAME that is still to be sent, or is under way, it has another name.
+    const bool is_renamed = std::ranges::any_of(journal_, [&](const auto& one) {
+      const auto* rename = std::get_if<JournalRename>(&one.second.op);
+      if (rename == nullptr) return false;
+      const bool is_own = rename->mailbox == id;
+      return is_own ? has_children || was_sent(one.second) : is_below(record->name, rename->to);
+    });
+    change->add_entry(JournalDelete{id, is_renamed ? std::string() : record->upstream.name});
+  }
   close_name(change, record, has_children, !was_unsent);
 }
 

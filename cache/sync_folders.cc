@@ -15,11 +15,14 @@ bool is_below(std::string_view name, std::string_view parent) {
 }
 
 // RFC 3501 has no identity of mailboxes: the same UIDVALIDITY, UIDNEXT and count, and some
-// messages, are taken for it when only one fits.
-bool looks_like(const UpstreamState& state, const UpstreamMailbox& listed) {
-  return listed.uid_validity.is_set() && listed.uid_validity == state.uid_validity &&
-         listed.uid_next != 0 && listed.uid_next == state.uid_next && listed.messages != 0 &&
-         listed.messages == state.messages;
+// messages, are taken for it when only one fits. Of those under way some may have arrived.
+bool looks_like(const UpstreamState& state, std::uint32_t under_way,
+                const UpstreamMailbox& listed) {
+  const bool has_all = listed.uid_next >= state.uid_next && listed.messages >= state.messages;
+  const std::uint32_t arrived = listed.uid_next - state.uid_next;
+  return listed.uid_validity.is_set() && listed.uid_validity == state.uid_validity && has_all &&
+         state.uid_next != 0 && listed.messages != 0 && arrived <= under_way &&
+         arrived == listed.messages - state.messages;
 }
 
 }  // namespace
@@ -51,6 +54,18 @@ bool Account::is_being_created(MailboxId mailbox) const {
   return std::ranges::any_of(journal_index_.concerning(mailbox), [this](JournalSeq seq) {
     return std::holds_alternative<JournalCreate>(journal_.at(seq).op);
   });
+}
+
+// Messages that are on their way into the mailbox, or are there by now.
+std::uint32_t Account::messages_under_way(MailboxId mailbox) const {
+  std::uint32_t count = 0;
+  for (const JournalSeq seq : journal_index_.creators(mailbox)) {
+    const JournalEntry& entry = journal_.at(seq);
+    if (!was_sent(entry)) continue;
+    const auto* copy = std::get_if<JournalCopy>(&entry.op);
+    count += copy == nullptr ? 1 : static_cast<std::uint32_t>(copy->uids.size());
+  }
+  return count;
 }
 
 Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& list) const {
@@ -96,9 +111,17 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
         return is_old ? std::string_view(r.upstream.name) : std::string_view();
       },
       listed_raw);
+  // One whose RENAME was cut off, and that was then deleted here, may have its new name already.
+  std::map<MailboxId, std::string_view> sent_to;
+  for (const auto& [seq, entry] : journal_) {
+    const auto* rename = std::get_if<JournalRename>(&entry.op);
+    if (rename != nullptr && was_sent(entry)) sent_to[rename->mailbox] = rename->to;
+  }
   match(
-      [](const MailboxRecord& r) -> std::string_view {
-        return (r.attributes & kDeletedHere) != 0 ? std::string_view() : std::string_view(r.name);
+      [&sent_to](const MailboxRecord& r) -> std::string_view {
+        if ((r.attributes & kDeletedHere) == 0) return r.name;
+        const auto sent = sent_to.find(r.id);
+        return sent == sent_to.end() ? std::string_view() : sent->second;
       },
       [](const UpstreamMailbox& m) -> std::string_view { return m.name; });
   match([](const MailboxRecord& r) -> std::string_view { return r.upstream.name; }, listed_raw);
@@ -109,8 +132,9 @@ Account::FolderPlan Account::plan_folders(const std::vector<UpstreamMailbox>& li
   for (const auto& [id, found] : folders_) {
     const MailboxRecord& record = *found.record;
     if (!journals(record) || plan.matched.contains(id) || record.upstream.name.empty()) continue;
+    const std::uint32_t under_way = messages_under_way(id);
     for (std::size_t i = 0; i < list.size(); ++i) {
-      if (plan.taken[i] || !looks_like(record.upstream, list[i])) continue;
+      if (plan.taken[i] || !looks_like(record.upstream, under_way, list[i])) continue;
       alike[id].push_back(i);
       ++wanted_by[i];
     }

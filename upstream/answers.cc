@@ -61,8 +61,10 @@ Errc meaning(const Answer& answer) {
                ? Errc::kNotFound
                : Errc::kAlreadyExists;
   }
+  // imap4d's "NO UID COPY [TRYCREATE] failed".
   for (const std::string_view missing :
-       {"no such", "unknown mailbox", "unknown folder", "mailbox not found", "folder not found"}) {
+       {"[trycreate]", "no such", "unknown mailbox", "unknown folder", "mailbox not found",
+        "folder not found"}) {
     if (words.find(missing) != std::string::npos) return Errc::kNotFound;
   }
   if (words.find("permission") != std::string::npos || words.find("denied") != std::string::npos) {

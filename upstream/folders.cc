@@ -192,4 +192,19 @@ Task<Result<Counters>> status_of(Client* client, std::vector<std::string> raw_na
   co_return counters;
 }
 
+Task<Result<bool>> is_listed(Client* client, std::string raw_name) {
+  Lines lines;
+  std::optional<Result<Answer>> answer;
+  imap::ListCommand list;
+  list.patterns = {imap::MailboxName::from_server(raw_name, false).utf8()};
+  co_await run_into(client, std::move(list), &lines, &answer);
+  if (!*answer) co_return fail((*answer).error());
+  if (!(*answer)->ok()) co_return fail(error_of(**answer, "LIST"));
+  // A "*" or "%" in the name brings others.
+  co_return std::ranges::any_of(lines.list, [&raw_name](const imap::ListResponse& line) {
+    return line.mailbox.wire(false) == raw_name &&
+           !line.attributes.has(ListAttribute::kNonExistent);
+  });
+}
+
 }  // namespace upstream

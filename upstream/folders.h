@@ -35,4 +35,8 @@ struct Counters {
 /// The counters of these mailboxes (upstream's raw names), pipelined: one round trip for all.
 Task<Result<Counters>> status_of(Client* client, std::vector<std::string> raw_names);
 
+/// Whether LIST knows a mailbox of this name (upstream's raw name): for servers whose NO does not
+/// say what it is about.
+Task<Result<bool>> is_listed(Client* client, std::string raw_name);
+
 }  // namespace upstream

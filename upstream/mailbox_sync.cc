@@ -268,6 +268,8 @@ class Syncing {
   }
 
   Task<Result<>> sweep_flags() {
+    // What is gone is not asked for: imap4d says BAD to that.
+    CO_TRY_VOID(co_await audit());
     imap::SequenceSet known = known_of_all();
     if (!known.empty()) {
       CO_TRY_VOID(co_await fetch_facts(client_, account_, mailbox_->id(), std::move(known), {}));

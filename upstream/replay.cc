@@ -38,29 +38,43 @@ Task<Result<ReplayOutcome>> Replaying::run() {
 const cache::JournalEntry* Replaying::next_entry() {
   std::set<cache::MailboxId> blocked = blocked_;
   std::vector<std::string> blocked_names;
+  std::vector<std::string> emptied;  // to be deleted once what is below them is
+  const JournalEntry* first_emptied = nullptr;
   const std::int64_t now = now_seconds();
   for (const auto& [seq, entry] : account_->journal()) {
     if (entry.state == cache::JournalState::kParked) continue;
     const std::vector<cache::MailboxId> touched = mailboxes_of(entry.op);
     const std::int64_t when = not_before(entry);
-    const bool waits = when > now || done_.contains(seq);
+    const auto* deleted = std::get_if<cache::JournalDelete>(&entry.op);
+    const bool waits_for_others = deleted != nullptr && waits_below(seq, *deleted);
+    const bool waits = when > now || done_.contains(seq) || waits_for_others;
     const std::vector<std::string> names = names_of(entry);
+    const auto meets = [&names](const std::vector<std::string>& others) {
+      return std::ranges::any_of(names, [&others](const std::string& name) {
+        return std::ranges::any_of(others,
+                                   [&name](const std::string& other) { return meet(name, other); });
+      });
+    };
+    // What others wait for overtakes them, and what was made anew under their names.
+    const bool goes_first = deleted != nullptr && !waits_for_others && meets(emptied);
     const bool behind =
         std::ranges::any_of(touched,
                             [&blocked](cache::MailboxId id) { return blocked.contains(id); }) ||
-        std::ranges::any_of(names, [&blocked_names](const std::string& name) {
-          return std::ranges::any_of(
-              blocked_names, [&name](const std::string& other) { return meet(name, other); });
-        });
+        (!goes_first && meets(blocked_names));
     if (waits || behind) {
-      if (waits && !done_.contains(seq)) note_next_try(when);
+      if (when > now && !done_.contains(seq)) note_next_try(when);
+      if (waits_for_others && !behind) {
+        emptied.insert(emptied.end(), names.begin(), names.end());
+        if (first_emptied == nullptr && when <= now && !done_.contains(seq)) first_emptied = &entry;
+      }
       blocked.insert(touched.begin(), touched.end());
       blocked_names.insert(blocked_names.end(), names.begin(), names.end());
       continue;
     }
     return &entry;
   }
-  return nullptr;
+  // What it waits for may itself wait for what comes behind it: many servers do not mind.
+  return outcome_.next_try == 0 && done_.empty() ? first_emptied : nullptr;
 }
 
 std::int64_t Replaying::not_before(const JournalEntry& entry) const {
@@ -89,7 +103,7 @@ std::vector<std::string> Replaying::names_of(const JournalEntry& entry) const {
     return {rename->from, rename->to};
   }
   if (const auto* deleted = std::get_if<cache::JournalDelete>(&entry.op)) {
-    return {ours(deleted->upstream_name)};
+    return {ours(name_of(*deleted))};
   }
   if (const auto* created = std::get_if<cache::JournalCreate>(&entry.op)) {
     const cache::MailboxRecord* record = account_->find_mailbox(created->mailbox);
@@ -193,10 +207,10 @@ Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
     (*options_.put_off)[seq] = when;
     const auto now = account_->journal().find(seq);
     if (now == account_->journal().end()) continue;
-    for (const cache::MailboxId id : mailboxes_of(now->second.op)) {
-      blocked_.insert(id);
-      if (error.code() == Errc::kStale) outcome_.renumbered.insert(id);
-    }
+    for (const cache::MailboxId id : mailboxes_of(now->second.op)) blocked_.insert(id);
+    // Just the one: the other one of a copy, brought in step again and again, would leave it no
+    // turn.
+    if (error.code() == Errc::kStale && stale_) outcome_.renumbered.insert(stale_);
     // Counts the try, and keeps the note.
     if (!now->second.in_flight) continue;
     const cache::InFlight note = *now->second.in_flight;
@@ -226,6 +240,7 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
   if (known.is_set() && selected_state_.uid_validity.is_set() &&
       known != selected_state_.uid_validity) {
     outcome_.folders_changed = true;  // a look at the counters finds what is to be done
+    stale_ = id;
     // Its UIDs mean other messages now: nothing is done before they have been found again.
     co_return fail(Errc::kStale, "upstream gave the mailbox a new UIDVALIDITY");
   }
@@ -233,6 +248,7 @@ Task<Result<>> Replaying::select(cache::MailboxId id) {
   const WentBack back = went_back(*known_box, selected_state_);
   if (back == WentBack::kModSeq || (back == WentBack::kUidNext && options_.trusts_uid_next)) {
     outcome_.folders_changed = true;
+    stale_ = id;
     co_return fail(Errc::kStale, "the mailbox is an earlier one: its UIDs may mean other messages");
   }
   client_->set_selected(Client::Selected{std::move(name), selected_state_.uid_validity});

@@ -16,6 +16,8 @@ namespace upstream {
 
 struct ReplayOptions {
   Namespace space;
+  // How long a server may still be at what a connection told it that is broken since.
+  std::chrono::milliseconds settle{0};
   bool trusts_uid_next = true;  // a mailbox with messages above it is an earlier one
   // What is to be looked at again, and not before when, in seconds since 1970. Never null.
   std::map<cache::JournalSeq, std::int64_t>* put_off = nullptr;
@@ -27,6 +29,8 @@ struct ReplayOutcome {
   // Mailboxes with other UIDs than before: what was under way there is to be found among them, by
   // sync_mailbox() with `finds_sent`, before it can be told whether it has arrived.
   std::set<cache::MailboxId> renumbered = {};
+  // Mailboxes where flags may not be what is known of them: to be looked at.
+  std::set<cache::MailboxId> doubtful = {};
   std::int64_t next_try = 0;  // seconds since 1970: when something that failed wants another try
 };
 

@@ -110,7 +110,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
     std::vector<Sought> sought;
     for (const Upload& upload : uploads) sought.push_back({upload.op.uid, upload.digest});
     Result<cache::ReplayedUids> found =
-        co_await find_created(op.mailbox, *entry.in_flight, std::move(sought));
+        co_await find_sent(op.mailbox, *entry.in_flight, std::move(sought));
     if (!found) co_return co_await unfinished(entries, found.error());
     const auto is_there = [&](imap::Uid uid) {
       return std::ranges::any_of(found->uids,

@@ -80,7 +80,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
     if (!sought) co_return co_await unfinished(entries, sought.error());
     Result<cache::ReplayedUids> found =
-        co_await find_created(op.to, *entry.in_flight, std::move(*sought));
+        co_await find_sent(op.to, *entry.in_flight, std::move(*sought));
     if (!found) co_return co_await unfinished(entries, found.error());
     created = std::move(*found);
     for (const auto& [ours, theirs] : created.uids) arrived.insert(ours);
@@ -218,6 +218,10 @@ Task<Result<>> Replaying::transfer(cache::JournalCopy op, std::vector<imap::Uid>
 // the same round trip.
 Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName to, bool move,
                                        Transferred* transferred) {
+  CO_TRY(const imap::SequenceSet there, co_await present(set));
+  transferred->absent = transferred->absent.united(set.minus(there));
+  set = there;
+  if (set.empty()) co_return Result<>();
   imap::FetchCommand look;
   look.uid = true;
   look.set = set;

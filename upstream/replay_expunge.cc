@@ -8,11 +8,21 @@
 namespace upstream {
 
 using cache::JournalEntry;
-using imap::Capability;
 
 namespace {
 
 constexpr std::size_t kExpungeEntries = 1'000;
+constexpr int kExpungeTries = 3;  // of what the server says to be gone
+
+imap::StoreCommand mark_deleted(imap::SequenceSet which, bool add) {
+  imap::StoreCommand command;
+  command.uid = true;
+  command.set = std::move(which);
+  command.mode = add ? imap::StoreCommand::Mode::kAdd : imap::StoreCommand::Mode::kRemove;
+  command.silent = true;
+  command.flags.system.add(imap::SystemFlag::kDeleted);
+  return command;
+}
 
 }  // namespace
 
@@ -27,22 +37,11 @@ Task<Result<>> Replaying::remove(std::vector<imap::Uid> uids) {
 }
 
 Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
-  imap::FlagList deleted;
-  deleted.system.add(imap::SystemFlag::kDeleted);
-  const auto store = [&deleted](imap::SequenceSet which, bool add) {
-    imap::StoreCommand command;
-    command.uid = true;
-    command.set = std::move(which);
-    command.mode = add ? imap::StoreCommand::Mode::kAdd : imap::StoreCommand::Mode::kRemove;
-    command.silent = true;
-    command.flags = deleted;
-    return command;
-  };
-  if (client_->has(Capability::kUidPlus)) {
+  if (!is_doubtful()) {
     std::optional<Result<Answer>> stored;
     std::optional<Result<Answer>> expunged;
     TaskGroup together(client_->connection().loop());
-    together.spawn(run_into(store(set, true), &stored));
+    together.spawn(run_into(mark_deleted(set, true), &stored));
     together.spawn(run_into(imap::ExpungeCommand{set}, &expunged));
     co_await together.close();
     if (!*stored) co_return fail(stored->error());
@@ -51,6 +50,23 @@ Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
     if (!(*expunged)->ok()) co_return fail(error_of(**expunged, "EXPUNGE"));
     co_return Result<>();
   }
+  // A cut may have left others without their mark.
+  outcome_.doubtful.insert(selected_);
+  for (int tries = 0;; ++tries) {
+    CO_TRY(set, co_await present(std::move(set)));
+    if (set.empty()) co_return Result<>();
+    if (tries == kExpungeTries) {
+      co_return fail(Errc::kUnavailable, "EXPUNGE was answered with OK, and has removed nothing");
+    }
+    CO_TRY_VOID(co_await expunge_only(set));
+    const Result<> again = co_await select_again();
+    // imap4d numbers a mailbox anew that has become empty: then its word has to do.
+    if (!again && again.error().code() == Errc::kStale) co_return Result<>();
+    if (!again) co_return fail(again.error());
+  }
+}
+
+Task<Result<>> Replaying::expunge_only(imap::SequenceSet set) {
   // EXPUNGE takes all that are \Deleted: those of others lose the flag for as long as it runs.
   imap::SearchCommand search;
   search.uid = true;
@@ -70,13 +86,13 @@ Task<Result<>> Replaying::remove_set(imap::SequenceSet set) {
       split(others, kMessagesOfCommand, client_->profile().set_bytes);
   Result<> removed;
   for (const imap::SequenceSet& part : spared) {
-    if (removed) removed = co_await expect_ok(store(part, false));
+    if (removed) removed = co_await expect_ok(mark_deleted(part, false));
   }
-  if (removed) removed = co_await expect_ok(store(set, true));
+  if (removed) removed = co_await expect_ok(mark_deleted(set, true));
   if (removed) removed = co_await expect_ok(imap::ExpungeCommand{});
   // Whatever came of it, they get back what others gave them.
   for (const imap::SequenceSet& part : spared) {
-    const Result<> restored = co_await expect_ok(store(part, true));
+    const Result<> restored = co_await expect_ok(mark_deleted(part, true));
     if (removed && !restored) removed = restored;
   }
   co_return removed;

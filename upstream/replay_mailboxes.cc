@@ -74,20 +74,40 @@ Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
   co_return *found->second.uid_validity != known;
 }
 
+Task<Result<bool>> Replaying::is_there_as(cache::MailboxId mailbox, std::string name) {
+  const cache::MailboxRecord* record = account_->find_mailbox(mailbox);
+  if (record == nullptr || !record->upstream.uid_validity.is_set()) co_return false;
+  const imap::UidValidity known = record->upstream.uid_validity;
+  const std::uint32_t known_next = record->upstream.uid_next;
+  CO_TRY(const Counters told, co_await status_of(client_, {name}));
+  const auto found = told.items.find(name);
+  if (found == told.items.end()) co_return false;
+  const imap::StatusItems& items = found->second;
+  co_return items.uid_validity == known&& items.uid_next&& items.uid_next->value() >= known_next;
+}
+
+std::string Replaying::name_of(const cache::JournalDelete& op) const {
+  if (!op.upstream_name.empty()) return op.upstream_name;
+  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
+  return record == nullptr ? std::string() : record->upstream.name;
+}
+
+// Cyrus deletes nothing that has others below it; the deepest go first.
 bool Replaying::waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const {
-  const std::string below = op.upstream_name + options_.space.delimiter;
+  const std::string name = name_of(op);
+  if (name.empty()) return false;
+  const std::string below = name + options_.space.delimiter;
   const auto& journal = account_->journal();
   return std::any_of(journal.upper_bound(seq), journal.end(), [&](const auto& one) {
     const auto* other = std::get_if<cache::JournalDelete>(&one.second.op);
     return other != nullptr && one.second.state == cache::JournalState::kPending &&
-           options_.space.delimiter != 0 && other->upstream_name.starts_with(below);
+           options_.space.delimiter != 0 && name_of(*other).starts_with(below);
   });
 }
 
 Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
-  // Deleted just when it was about to be created.
-  const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
-  if (op.upstream_name.empty() && record != nullptr) op.upstream_name = record->upstream.name;
+  // Deleted just when it was about to be created, or renamed.
+  op.upstream_name = name_of(op);
   // A mailbox that is seen here may have the name by now: it was made anew while this waited.
   const bool is_taken = std::ranges::any_of(account_->mailboxes(), [&op](const auto& one) {
     return one.second->id != op.mailbox && one.second->upstream.name == op.upstream_name;
@@ -99,19 +119,14 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalDelete op) {
     outcome_.folders_changed = true;
     co_return co_await done({entry.seq});
   }
-  if (waits_below(entry.seq, op)) {
-    // Cyrus deletes nothing that has others below it; the deepest go first.
-    const std::int64_t when = now_seconds() + 1;
-    note_next_try(when);
-    (void)co_await account_->retry_later({entry.seq}, "those below it go first", when);
-    done_.insert(entry.seq);
-    co_return Result<>();
-  }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> deleted = co_await expect_ok(
       imap::DeleteCommand{imap::MailboxName::from_server(op.upstream_name, false)});
-  if (!deleted && deleted.error().code() != Errc::kNotFound) {
-    co_return co_await refused({entry.seq}, deleted.error());
+  if (!deleted) {
+    Error error = co_await with_reason(deleted.error(), op.upstream_name);
+    if (error.code() != Errc::kNotFound) {
+      co_return co_await refused({entry.seq}, std::move(error));
+    }
   }
   outcome_.folders_changed = true;
   co_return co_await done({entry.seq});
@@ -122,14 +137,25 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalRename op) {
   const Result<imap::MailboxName> to = their_name(options_.space, op.to);
   if (!from) co_return co_await refused({entry.seq}, from.error());
   if (!to) co_return co_await refused({entry.seq}, to.error());
+  // Noted, so that it is not forgotten when the mailbox is deleted here meanwhile.
+  if (!cache::was_sent(entry)) {
+    const Result<> noted = co_await account_->mark_in_flight({entry.seq}, {});
+    if (!noted) co_return co_await refused({entry.seq}, noted.error());
+  }
   CO_TRY_VOID(co_await leave_mailbox());
   const Result<> renamed = co_await expect_ok(imap::RenameCommand{*from, *to});
-  if (!renamed && renamed.error().code() != Errc::kNotFound) {
-    co_return co_await refused({entry.seq}, renamed.error());
+  if (!renamed) {
+    Error error = co_await with_reason(renamed.error(), from->wire(false));
+    if (error.code() != Errc::kNotFound) {
+      co_return co_await refused({entry.seq}, std::move(error));
+    }
   }
   outcome_.folders_changed = true;
-  // It happened before a cut, or somebody else has renamed it: the list tells which.
-  if (!renamed) co_return co_await done({entry.seq});
+  if (!renamed) {
+    // It happened before a cut, or somebody else has renamed it: then the list tells where it is.
+    CO_TRY(const bool is_done, co_await is_there_as(op.mailbox, to->wire(false)));
+    if (!is_done) co_return co_await done({entry.seq});
+  }
   CO_TRY_VOID(co_await bind(op.mailbox, to->wire(false)));
   CO_TRY_VOID(co_await bind_below(from->wire(false), to->wire(false)));
   co_return co_await done({entry.seq});
@@ -139,12 +165,18 @@ Task<Result<>> Replaying::bind_below(std::string from, std::string to) {
   if (options_.space.delimiter == 0) co_return Result<>();
   from += options_.space.delimiter;
   to += options_.space.delimiter;
-  std::vector<std::pair<cache::MailboxId, cache::UpstreamState>> below;
-  for (const auto& [name, record] : account_->mailboxes()) {
-    if (!record->upstream.name.starts_with(from)) continue;
+  std::map<cache::MailboxId, cache::UpstreamState> below;
+  const auto add = [&](const cache::MailboxRecord* record) {
+    if (record == nullptr || !record->upstream.name.starts_with(from)) return;
     cache::UpstreamState state = record->upstream;
     state.name.replace(0, from.size(), to);
-    below.emplace_back(record->id, std::move(state));
+    below.emplace(record->id, std::move(state));
+  };
+  for (const auto& [name, record] : account_->mailboxes()) add(record);
+  // Those that are still to be deleted there are not among them.
+  for (const auto& [seq, entry] : account_->journal()) {
+    const auto* deleted = std::get_if<cache::JournalDelete>(&entry.op);
+    if (deleted != nullptr) add(account_->find_mailbox(deleted->mailbox));
   }
   for (auto& [mailbox, state] : below) {
     if (account_->find_mailbox(mailbox) == nullptr) continue;

@@ -42,7 +42,8 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
     co_return co_await account_->mark_in_flight(std::move(entries), next->second.note);
   }
   imap::StatusCommand command;
-  command.mailbox = imap::MailboxName::from_server(to->upstream.name, false);
+  std::string name = to->upstream.name;
+  command.mailbox = imap::MailboxName::from_server(name, false);
   command.items = {imap::StatusItem::kUidNext, imap::StatusItem::kUidValidity};
   cache::InFlight note;
   Exchange exchange;
@@ -54,7 +55,9 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
     return true;
   };
   CO_TRY(const Answer answer, co_await client_->run(std::move(command), std::move(exchange)));
-  if (!answer.ok()) co_return fail(error_of(answer, "STATUS"));
+  if (!answer.ok()) {
+    co_return fail(co_await with_reason(error_of(answer, "STATUS"), std::move(name)));
+  }
   if (known_validity.is_set() && note.uid_validity.is_set() &&
       note.uid_validity != known_validity) {
     // What is sent under new numbers could not be told from what was there: it is brought in step
@@ -132,6 +135,14 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
     found.uids.emplace_back(sought.front().uid, candidates.front().uid);
   }
   co_return found;
+}
+
+Task<Result<cache::ReplayedUids>> Replaying::find_sent(cache::MailboxId to, cache::InFlight note,
+                                                       std::vector<Sought> sought) {
+  Result<cache::ReplayedUids> found = co_await find_created(to, note, sought);
+  if (!found || found->uids.size() == sought.size()) co_return found;
+  (void)co_await sleep_for(client_->connection().loop(), options_.settle, std::stop_token());
+  co_return co_await find_created(to, note, std::move(sought));
 }
 
 Task<Result<std::vector<Replaying::Sought>>> Replaying::sought_in(cache::MailboxRef mailbox,

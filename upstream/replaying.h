@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "upstream/replay.h"
+#include "upstream/replay_flags.h"
 #include "upstream/select.h"
 
 namespace upstream {
@@ -61,6 +62,19 @@ class Replaying {
   // Whether a client undid one of them: what is left is gathered anew.
   bool is_one_undone(const Seqs& entries) const;
 
+  // ---- replay_doubt.cc ----
+  using FlagsOf = std::map<std::uint32_t, imap::FlagList>;  // by upstream's UID
+  // Whether what the server says is looked at once more.
+  bool is_doubtful() const;
+  // Selects the same mailbox anew: then it shows what has been kept.
+  Task<Result<>> select_again();
+  // Those of `set` that are there.
+  Task<Result<FlagsOf>> look_at(imap::SequenceSet set);
+  // Their UIDs; all of `set` where the server is not in doubt.
+  Task<Result<imap::SequenceSet>> present(imap::SequenceSet set);
+  // The error of a refusal; kNotFound where no reason was told and the mailbox is not there.
+  Task<Error> with_reason(Error error, std::string raw_name);
+
   // ---- A file each: replay_store.cc, replay_append.cc, replay_copy.cc, ... ----
   Task<Result<>> perform(cache::JournalEntry entry, cache::JournalFlags first);
   Task<Result<>> perform(cache::JournalEntry entry, cache::JournalAppend op);
@@ -96,6 +110,10 @@ class Replaying {
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
                                                  std::vector<Sought> sought, UidPairs told = {},
                                                  bool surely = false);
+  // The same for what was under way when a connection broke: looked for twice, as the server may
+  // not have come to it yet. RFC 3501 has no way to ask whether it has.
+  Task<Result<cache::ReplayedUids>> find_sent(cache::MailboxId to, cache::InFlight note,
+                                              std::vector<Sought> sought);
   // What to look for of these rows of ours, as far as their headers are cached.
   Task<Result<std::vector<Sought>>> sought_in(cache::MailboxRef mailbox,
                                               std::vector<imap::Uid> uids);
@@ -103,6 +121,12 @@ class Replaying {
   Task<Result<cache::Digest>> digest_of(cache::MessageId message);
   // Of one whose header is. Errors: kNotFound.
   Task<Result<cache::Digest>> digest_of_header(cache::MessageId message, std::uint64_t size);
+
+  // ---- replay_store.cc ----
+  // Changes flags of messages of the selected mailbox, named by upstream's UIDs.
+  Task<Result<>> store_all(std::vector<CoalescedStore> stores);
+  // Takes out what is not there, and what is as it should be.
+  Task<Result<>> take_out_done(std::vector<CoalescedStore>* stores);
 
   // ---- replay_append.cc ----
   struct Appended {
@@ -146,6 +170,8 @@ class Replaying {
   // Removes just these from the selected mailbox.
   Task<Result<>> remove(std::vector<imap::Uid> uids);
   Task<Result<>> remove_set(imap::SequenceSet set);
+  // Without UIDPLUS.
+  Task<Result<>> expunge_only(imap::SequenceSet set);
 
   // ---- replay_mailboxes.cc ----
   // It has this name there from now on, so that writes in it can follow; none when empty.
@@ -153,6 +179,9 @@ class Replaying {
   // RFC 3501 6.3.5: what lies below goes along; writes in it may follow before the list is read.
   Task<Result<>> bind_below(std::string from, std::string to);
   Task<Result<bool>> is_another_mailbox(cache::JournalDelete op);
+  // Whether the mailbox is upstream under this raw name, as far as its counters tell.
+  Task<Result<bool>> is_there_as(cache::MailboxId mailbox, std::string name);
+  std::string name_of(const cache::JournalDelete& op) const;
   // Whether a mailbox below it is to be deleted too, later.
   bool waits_below(cache::JournalSeq seq, const cache::JournalDelete& op) const;
   // Courier refuses to delete the mailbox that the connection has open. CLOSE would expunge.
@@ -163,6 +192,7 @@ class Replaying {
   ReplayOptions options_;
   ReplayOutcome outcome_;
   cache::MailboxId selected_;
+  cache::MailboxId stale_;  // the last one whose UIDs were found to mean other messages
   SelectedMailbox selected_state_;
   struct Next {
     cache::InFlight note;

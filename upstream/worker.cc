@@ -154,7 +154,10 @@ class Worker::Impl {
     watch_.selected(mailbox);
     wake();
   }
-  void unselected(cache::MailboxId mailbox) { watch_.unselected(mailbox); }
+  void unselected(cache::MailboxId mailbox) {
+    watch_.unselected(mailbox);
+    if (resting_) wake();  // it may be what this connection listens to, instead of INBOX
+  }
   void poll(cache::MailboxId mailbox) {
     // A mailbox that is watched has nothing to add, and clients that poll in a tight loop are many.
     if (watch_.listens_to(mailbox)) return;
@@ -484,8 +487,6 @@ class Worker::Impl {
       if (!renumbered_.contains(mailbox)) co_return Result<>();
       options.finds_sent = true;
     }
-    const bool finds_sent = options.finds_sent;
-    renumbered_.erase(mailbox);
     options.tier = &tier_;
     options.log = log_.with_mailbox(record->name);
     options.sweep_flags = true;
@@ -501,7 +502,7 @@ class Worker::Impl {
     changed_.notify();
     if (synced) {
       audits_.erase(mailbox);
-      if (finds_sent) put_off_.clear();
+      if (renumbered_.erase(mailbox) > 0) put_off_.clear();
       flags_seen_[mailbox] = steady_clock::now();
       failures_.erase(mailbox);
       co_return synced;
@@ -548,9 +549,10 @@ class Worker::Impl {
       co_return Result<>();
     }
     if (!space_) co_return Result<>();
-    CO_TRY(const ReplayOutcome outcome, co_await replay(client, account_,
-                                                        {*space_, !tier_.uid_next_lies, &put_off_,
-                                                         log_.with_session("replay")}));
+    CO_TRY(const ReplayOutcome outcome,
+           co_await replay(client, account_,
+                           {*space_, settle_time(), !tier_.uid_next_lies, &put_off_,
+                            log_.with_session("replay")}));
     replay_again_ = outcome.next_try;
     for (const cache::MailboxId mailbox : outcome.renumbered) {
       // One that cannot be brought in step is not tried without a pause.
@@ -558,9 +560,16 @@ class Worker::Impl {
       renumbered_.insert(mailbox);
       mark_dirty(mailbox, true);
     }
+    for (const cache::MailboxId mailbox : outcome.doubtful) mark_dirty(mailbox, false);
     release_held();
     if (outcome.folders_changed) co_return co_await look_around(client);
     co_return Result<>();
+  }
+
+  // A server under load may be at a message for a while after the connection that brought it broke.
+  std::chrono::milliseconds settle_time() const {
+    constexpr std::chrono::milliseconds kMost = std::chrono::seconds(2);
+    return std::min<std::chrono::milliseconds>(kMost, 10 * settings_.sync.reconnect_min);
   }
 
   // Mailboxes that waited until a creating write was told apart.

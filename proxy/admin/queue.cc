@@ -49,7 +49,9 @@ struct Describe {
   std::string operator()(const cache::JournalCreate& op) const {
     return name_in(account, op.mailbox);
   }
-  std::string operator()(const cache::JournalDelete& op) const { return op.upstream_name; }
+  std::string operator()(const cache::JournalDelete& op) const {
+    return op.upstream_name.empty() ? name_in(account, op.mailbox) : op.upstream_name;
+  }
   std::string operator()(const cache::JournalRename& op) const {
     return fmt::format("{} to {}", op.from, op.to);
   }

@@ -21,7 +21,7 @@ constexpr const char* kDeleted = "\\Deleted";
 }  // namespace
 
 void MailModel::begin(const ModelTree& tree) {
-  *this = MailModel(may_double_);
+  *this = MailModel();
   for (const auto& [box, messages] : tree) {
     for (const ModelMessage& message : messages) {
       Fate& fate = fates_[message.marker];
@@ -38,18 +38,26 @@ void MailModel::begin(const ModelTree& tree) {
   }
 }
 
+// A RENAME takes along what is below.
+bool MailModel::is_touched(std::size_t side, const std::string& box) const {
+  return folders_.at(side).contains(box) ||
+         std::ranges::any_of(renamed_.at(side), [&box](const std::string& renamed) {
+           return is_at_or_below(box, renamed);
+         });
+}
+
 MailModel::Fate* MailModel::touch(Side side, const std::string& box, const std::string& marker,
                                   Outcome outcome) {
   Fate& fate = fates_[marker];
   fate.touched[index(side)] = true;
-  if (folders_[other(side)].contains(box)) fate.touched[other(side)] = true;
+  if (is_touched(other(side), box)) fate.touched[other(side)] = true;
   if (outcome == Outcome::kUnknown) fate.unsure = true;
   return &fate;
 }
 
 void MailModel::arrive(Side side, const std::string& box, Fate* fate) {
   fate->places.insert(box);
-  if (folders_[other(side)].contains(box)) fate->touched[other(side)] = true;
+  if (is_touched(other(side), box)) fate->touched[other(side)] = true;
   if (side == Side::kThere && deleted_here_.contains(box)) ++fate->removals;
 }
 
@@ -158,15 +166,19 @@ void MailModel::deleted(Side side, const std::string& name,
 void MailModel::renamed(Side side, const std::string& from, const std::string& to,
                         Outcome outcome) {
   touch_folder(side, from, outcome);
-  touch_folder(side, to, outcome);
   for (auto& [marker, fate] : fates_) {
     for (std::string& box : fate.boxes) box = renamed_name(box, from, to);
     std::set<std::string> places = fate.places;
     for (const std::string& place : places) fate.places.insert(renamed_name(place, from, to));
   }
+  // With what has come along: the other side may have given the name to another mailbox.
+  touch_folder(side, to, outcome);
   links_.emplace_back(from, to);
-  for (auto& names : folders_) {
-    for (const std::string& name : std::set(names)) names.insert(renamed_name(name, from, to));
+  renamed_[index(side)].insert({from, to});
+  for (auto* sides : {&folders_, &renamed_}) {
+    for (auto& names : *sides) {
+      for (const std::string& name : std::set(names)) names.insert(renamed_name(name, from, to));
+    }
   }
 }
 
@@ -223,10 +235,6 @@ std::vector<std::string> MailModel::check_end(const ModelTree& tree,
       std::vector<std::string> wanted = fate.boxes;
       std::ranges::sort(wanted);
       std::ranges::sort(boxes);
-      if (may_double_) {
-        wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-        boxes.erase(std::unique(boxes.begin(), boxes.end()), boxes.end());
-      }
       if (wanted != boxes || aside != 0) {
         problems.push_back(marker + " is in " + list(boxes) + (aside != 0 ? " and Recovered" : "") +
                            " and was put into " + list(wanted));
@@ -242,7 +250,7 @@ std::vector<std::string> MailModel::check_end(const ModelTree& tree,
         fate.base + fate.appends + fate.unsure_appends + fate.copies + (both ? fate.moves : 0);
     const int here = static_cast<int>(boxes.size());
     if (here + aside < least) problems.push_back(marker + " is lost");
-    if (here + aside > most && !may_double_) {
+    if (here + aside > most) {
       problems.push_back(marker + " is in " + list(boxes) + (aside != 0 ? " and Recovered" : "") +
                          ": there should be " + std::to_string(most) + " at most");
     }

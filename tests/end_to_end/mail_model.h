@@ -30,10 +30,6 @@ using ModelTree = std::map<std::string, std::vector<ModelMessage>>;
 /// Thread: any; owned by one.
 class MailModel {
  public:
-  /// `may_double`: the server loses the numbers of its messages when a connection breaks, so that
-  /// some are sent twice rather than lost.
-  explicit MailModel(bool may_double = false) : may_double_(may_double) {}
-
   /// Both sides are equal and look so.
   void begin(const ModelTree& tree);
 
@@ -89,15 +85,16 @@ class MailModel {
   static std::string renamed_name(const std::string& name, const std::string& from,
                                   const std::string& to);
   Fate* touch(Side side, const std::string& box, const std::string& marker, Outcome outcome);
+  bool is_touched(std::size_t side, const std::string& box) const;
   void arrive(Side side, const std::string& box, Fate* fate);
   void touch_folder(Side side, const std::string& name, Outcome outcome);
   std::set<std::string> linked(const std::string& name) const;
   static void check_flags(const std::string& marker, const Fate& fate, const ModelMessage& seen,
                           std::vector<std::string>* problems);
 
-  bool may_double_;
   Fates fates_;
   std::array<std::set<std::string>, 2> folders_;            // touched by each side
+  std::array<std::set<std::string>, 2> renamed_;            // of these, with what is below them
   std::vector<std::pair<std::string, std::string>> links_;  // renames of either side
   std::set<std::string> deleted_here_;                      // and what these names may be there
 };

@@ -191,6 +191,103 @@ TEST(DovecotTest, HidesCapabilities) {
   EXPECT_TRUE(has(*all, "CONDSTORE"));
 }
 
+// What imap4d does wrong, and what is done against it (docs/sync.md). None of it needs a broken
+// link: a write that is repeated after a cut just names messages that are gone more often.
+class Imap4dTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto started = RealServer::start(ServerKind::kImap4d);
+    ASSERT_TRUE(started) << started.error().text();
+    server_ = std::move(*started);
+    client_ = connect();
+  }
+  std::unique_ptr<RawImap> connect() const {
+    auto client = server_->login();
+    EXPECT_TRUE(client) << client.error().text();
+    return client ? std::move(*client) : nullptr;
+  }
+  static Reply ok(RawImap* client, std::string_view command) {
+    auto reply = client->command(command);
+    EXPECT_TRUE(reply && reply->ok()) << command;
+    return reply ? *reply : Reply{};
+  }
+  // "1 2 \\Seen": UIDs and flags, as a new connection sees them.
+  std::string seen() const {
+    std::string text;
+    const auto messages = read_mailbox(connect().get(), "INBOX");
+    EXPECT_TRUE(messages) << messages.error().text();
+    if (!messages) return text;
+    for (const MessageView& message : *messages) {
+      text += (text.empty() ? "" : " ") + std::to_string(message.uid);
+      for (const std::string& flag : message.flags) text += " " + flag;
+    }
+    return text;
+  }
+  void fill(int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(server_->append("INBOX", {simple_message("m" + std::to_string(i))}));
+    }
+  }
+
+  std::unique_ptr<RealServer> server_;
+  std::unique_ptr<RawImap> client_;
+};
+
+// RFC 3501 6.4.8: a UID that is not there is passed over.
+TEST_F(Imap4dTest, TakesANeighbourForAMessageThatIsNotThere) {
+  ASSERT_NO_FATAL_FAILURE(fill(4));
+  ok(client_.get(), "CREATE b");
+  ok(client_.get(), "SELECT INBOX");
+  ok(client_.get(), "UID STORE 3:4 +FLAGS.SILENT (\\Deleted)");
+  ok(client_.get(), "EXPUNGE");
+  ok(client_.get(), "SELECT INBOX");
+  ok(client_.get(), "UID STORE 3:4 +FLAGS.SILENT (\\Seen)");
+  ok(client_.get(), "UID COPY 3:4 b");
+  ok(client_.get(), "SELECT b");
+  EXPECT_EQ(seen(), "1 2 \\Seen");
+  EXPECT_TRUE(ok(client_.get(), "STATUS b (MESSAGES)").find("MESSAGES 1"));
+  // So a removal that is repeated takes one that nobody wanted to remove.
+  ok(client_.get(), "SELECT INBOX");
+  ok(client_.get(), "UID STORE 3:4 +FLAGS.SILENT (\\Deleted)");
+  ok(client_.get(), "EXPUNGE");
+  EXPECT_EQ(seen(), "1");
+}
+
+TEST_F(Imap4dTest, SaysBadToAMessageThatIsNotThereBetweenOthers) {
+  ASSERT_NO_FATAL_FAILURE(fill(3));
+  ok(client_.get(), "SELECT INBOX");
+  ok(client_.get(), "UID STORE 2 +FLAGS.SILENT (\\Deleted)");
+  ok(client_.get(), "EXPUNGE");
+  ok(client_.get(), "SELECT INBOX");
+  EXPECT_EQ(client_->command("UID FETCH 1:2 (FLAGS)")->status, "BAD");
+  EXPECT_EQ(client_->command("UID STORE 2:3 +FLAGS (\\Seen)")->status, "OK");
+}
+
+// Flags are part of a file's name: the second one does not find the file any more.
+TEST_F(Imap4dTest, LosesTheFlagsOfTheSecondOfTwoConnections) {
+  ASSERT_NO_FATAL_FAILURE(fill(1));
+  ok(client_.get(), "SELECT INBOX");
+  const auto other = connect();
+  ok(other.get(), "SELECT INBOX");
+  ok(other.get(), "UID STORE 1 +FLAGS.SILENT (\\Answered)");
+  ok(client_.get(), "UID STORE 1 +FLAGS.SILENT (\\Flagged)");
+  (void)other->command("LOGOUT");
+  (void)client_->command("LOGOUT");
+  EXPECT_EQ(seen(), "1 \\Answered");
+}
+
+TEST_F(Imap4dTest, SaysOkToAnExpungeThatRemovesNothing) {
+  ASSERT_NO_FATAL_FAILURE(fill(2));
+  ok(client_.get(), "SELECT INBOX");
+  const auto other = connect();
+  ok(other.get(), "SELECT INBOX");
+  ok(other.get(), "UID STORE 1 +FLAGS.SILENT (\\Answered)");
+  (void)other->command("LOGOUT");
+  ok(client_.get(), "UID STORE 1 +FLAGS.SILENT (\\Deleted)");
+  ok(client_.get(), "EXPUNGE");
+  EXPECT_EQ(seen(), "1 \\Answered 2");
+}
+
 TEST(CyrusTest, GivesObjectIds) {
   auto server = RealServer::start(ServerKind::kCyrus);
   ASSERT_TRUE(server) << server.error().text();

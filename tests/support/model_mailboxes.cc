@@ -120,6 +120,19 @@ std::vector<std::uint32_t> ModelMailbox::select(const ModelSet& set) const {
   return found;
 }
 
+std::optional<ModelSet> ModelMailbox::confused(const ModelSet& set) const {
+  ModelSet meant;
+  if (messages.empty()) return meant;
+  for (auto [first, last] : set) {
+    const bool is_range = first != last;
+    first = std::clamp(first, messages.front().uid, largest());
+    last = std::clamp(last, messages.front().uid, largest());
+    if (find(last) == nullptr || (!is_range && find(first) == nullptr)) return std::nullopt;
+    meant.emplace_back(first, last);
+  }
+  return meant;
+}
+
 const ModelMessage* ModelMailbox::find(std::uint32_t uid) const {
   const auto found = std::ranges::find(messages, uid, &ModelMessage::uid);
   return found == messages.end() ? nullptr : &*found;

@@ -32,6 +32,9 @@ struct ModelMailbox {
   std::uint32_t largest() const { return messages.empty() ? 0 : messages.back().uid; }
   std::uint32_t add(std::string bytes, std::string flags);
   std::vector<std::uint32_t> select(const ModelSet& set) const;
+  /// What imap4d makes of a set with UIDs that are not there: those beyond either end are the
+  /// message at that end, and none is what it takes a number in a gap for.
+  std::optional<ModelSet> confused(const ModelSet& set) const;
   const ModelMessage* find(std::uint32_t uid) const;
   /// Adds or removes the flags of "(\\Seen $Work)".
   void change_flags(const ModelSet& set, bool add, std::string_view flags);

@@ -382,7 +382,12 @@ class ModelServer::Core {
       *reply += "\r\n";
       return "OK done";
     }
-    const ModelSet set = parse_model_set(words[0]);
+    ModelSet set = parse_model_set(words[0]);
+    if (options_.confuses_absent) {
+      std::optional<ModelSet> meant = box->confused(set);
+      if (!meant) return "BAD what are these";
+      set = std::move(*meant);
+    }
     if (name == "UID FETCH") {
       for (std::size_t i = 0; i < box->messages.size(); ++i) {
         const ModelMessage& message = box->messages[i];

@@ -19,6 +19,7 @@ struct ModelOptions {
   bool uidplus = true;
   bool move = true;
   bool idle = true;
+  bool confuses_absent = false;  // UIDs that are not there are BAD, or mean a neighbour
   UidTelling telling = UidTelling::kTruth;
   std::size_t max_connections = 1'000;  // one more is turned away
   std::string greeting = "ready";

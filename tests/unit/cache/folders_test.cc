@@ -270,6 +270,70 @@ TEST_F(FoldersTest, RenamedUpstreamIsKnownAgainByWhatItHolds) {
   EXPECT_EQ(names(), "INBOX b c");
 }
 
+// Right after a write was replayed there: its counters are what they are upstream by then.
+TEST_F(FoldersTest, RenamedUpstreamAfterAWriteIsKnownAgainByWhatItHolds) {
+  ASSERT_TRUE(f.list({"a"}).has_value());
+  UpstreamState state;
+  state.name = "a";
+  state.uid_validity = imap::UidValidity(77);
+  state.uid_next = 4;
+  state.messages = 3;
+  ASSERT_TRUE(f.run(f.account().set_upstream_state(f.id("a"), state)).has_value());
+  ASSERT_TRUE(f.merge_range("a", 1, 3).has_value());
+  ASSERT_TRUE(f.append("a", "new").has_value());
+  ASSERT_TRUE(
+      f.run(f.account().replayed({f.entry(0)},
+                                 ReplayedUids{state.uid_validity, {{imap::Uid(4), imap::Uid(4)}}}))
+          .has_value());
+  ASSERT_TRUE(f.run(f.account().expunge(f.id("a"), imap::SequenceSet::of(1, 2), true)).has_value());
+  ASSERT_TRUE(f.run(f.account().replayed({f.entry(0)}, std::nullopt)).has_value());
+  const MailboxId before = f.id("a");
+  UpstreamMailbox b = f.listed("b");
+  b.uid_validity = state.uid_validity;
+  b.uid_next = 5;
+  b.messages = 2;
+  ASSERT_TRUE(f.run(f.account().set_upstream_mailboxes({f.listed("INBOX"), b})).has_value());
+  EXPECT_EQ(f.id("b"), before);
+}
+
+// It cannot be told which of those under way have arrived.
+TEST_F(FoldersTest, RenamedUpstreamWhileMessagesAreUnderWayItIsKnownAgain) {
+  for (const std::uint32_t arrived : {0U, 1U, 2U, 3U}) {
+    const std::string old_name = "a" + std::to_string(arrived);
+    const std::string new_name = "b" + std::to_string(arrived);
+    ASSERT_TRUE(f.list({old_name}).has_value());
+    UpstreamState state;
+    state.name = old_name;
+    state.uid_validity = imap::UidValidity(77);
+    state.uid_next = 4;
+    state.messages = 3;
+    ASSERT_TRUE(f.run(f.account().set_upstream_state(f.id(old_name), state)).has_value());
+    ASSERT_TRUE(f.merge_range(old_name, 1, 3).has_value());
+    ASSERT_TRUE(f.append(old_name, "one").has_value());
+    ASSERT_TRUE(f.append(old_name, "two").has_value());
+    ASSERT_TRUE(f.run(f.account().mark_in_flight({f.entry(0), f.entry(1)},
+                                                 {state.uid_validity, imap::Uid(4)}))
+                    .has_value());
+    const MailboxId before = f.id(old_name);
+    UpstreamMailbox listed = f.listed(new_name);
+    listed.uid_validity = state.uid_validity;
+    listed.uid_next = 4 + arrived;
+    listed.messages = 3 + arrived;
+    ASSERT_TRUE(f.run(f.account().set_upstream_mailboxes({f.listed("INBOX"), listed})).has_value());
+    EXPECT_EQ(f.id(new_name) == before, arrived <= 2) << arrived;
+    ASSERT_TRUE(f.list({}).has_value());
+  }
+}
+
+TEST_F(FoldersTest, ADeleteAfterARenameNamesWhatTheRecordSays) {
+  ASSERT_TRUE(f.list({"a", "a/b"}).has_value());
+  ASSERT_TRUE(f.run(f.account().rename_mailbox("a", "c")).has_value());
+  ASSERT_TRUE(f.run(f.account().delete_mailbox("c/b")).has_value());
+  const JournalEntry& entry = f.account().journal().at(f.entry(1));
+  ASSERT_TRUE(std::holds_alternative<JournalDelete>(entry.op));
+  EXPECT_EQ(std::get<JournalDelete>(entry.op).upstream_name, "");
+}
+
 TEST_F(FoldersTest, TwoMailboxesMaySwapTheirNames) {
   UpstreamMailbox a = f.listed("a");
   UpstreamMailbox b = f.listed("b");

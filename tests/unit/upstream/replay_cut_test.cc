@@ -165,6 +165,26 @@ TEST_P(FolderCutTest, ExpungeWithoutUidplusSparesWhatOthersMarked) {
          }});
 }
 
+// A server may be at the message still when the next connection looks for it (Courier).
+TEST_F(ReplayFixture, AMessageThatArrivesAfterTheFirstLookForItIsNotSentAgain) {
+  settings_.sync.reconnect_min = std::chrono::milliseconds(500);
+  settings_.sync.reconnect_max = std::chrono::milliseconds(500);
+  ASSERT_NO_FATAL_FAILURE(serve());
+  server_->deliver("Work", letters(Letters::kWithId, 1)[0]);
+  look_around();
+  ASSERT_EQ(settled(), "");
+  const std::string letter = letters(Letters::kWithId, 2)[0];
+  server_->hang_up_on("APPEND", false);
+  append_all("Work", {letter});
+  ASSERT_TRUE(wait([this] { return server_->count("APPEND") == 1; }));
+  const std::size_t looks = server_->count("UID FETCH");
+  ASSERT_TRUE(wait([&] { return server_->count("UID FETCH") > looks; }));
+  server_->deliver("Work", letter);
+  ASSERT_EQ(settled(), "");
+  EXPECT_EQ(server_->count("APPEND"), 1U);
+  EXPECT_EQ(contents()["Work"].count(letter), 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, FolderCutTest,
                          testing::Values(Direction::kToServer, Direction::kToClient),
                          [](const auto& info) {

@@ -296,6 +296,67 @@ TEST_F(MailboxesTest, AMailboxBelowOneThatIsRenamedGoesAlong) {
   EXPECT_FALSE(contents().contains("Old"));
 }
 
+// Those below go first, also where the name was made anew before they were deleted.
+TEST_F(MailboxesTest, AMailboxMadeAnewDoesNotHoldUpTheDeletionOfWhatWasBelowIt) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  EXPECT_TRUE(run(account_->create_mailbox("Old/Below", 0)));
+  append_all("Old", {mail(5)});
+  ASSERT_EQ(settled(), "");
+  server_->refuse("DELETE", "NO [INUSE] somebody has it open", 1);
+  EXPECT_TRUE(run(account_->delete_mailbox("Old")));
+  ASSERT_NE(answered(), nullptr);
+  EXPECT_TRUE(run(account_->create_mailbox("Old", 0)));
+  append_all("Old", {mail(6)});
+  EXPECT_TRUE(run(account_->delete_mailbox("Old/Below")));
+  retry_now();
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(contents()["Old"], std::multiset<std::string>{mail(6)});
+  EXPECT_FALSE(contents().contains("Old/Below"));
+}
+
+// It has its new name upstream when its turn to be deleted comes.
+TEST_F(MailboxesTest, AMailboxThatIsRenamedAndThenDeletedIsGone) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  EXPECT_TRUE(run(account_->create_mailbox("Old/Below", 0)));
+  append_all("Old", {mail(5)});
+  ASSERT_EQ(settled(), "");
+  server_->refuse("RENAME", "NO [INUSE] somebody has it open", 1);
+  EXPECT_TRUE(run(account_->rename_mailbox("Old", "Older")));
+  ASSERT_NE(answered(), nullptr);
+  EXPECT_TRUE(run(account_->delete_mailbox("Older")));
+  retry_now();
+  EXPECT_TRUE(wait([this] { return nothing_unsent(); }));
+  EXPECT_EQ(server_->mailboxes(), (std::vector<std::string>{"INBOX", "Older/Below", "Work"}));
+}
+
+TEST_F(MailboxesTest, AMailboxBelowOneThatIsRenamedIsDeletedUnderItsNewName) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  EXPECT_TRUE(run(account_->create_mailbox("Old/Below", 0)));
+  ASSERT_EQ(settled(), "");
+  server_->refuse("RENAME", "NO [INUSE] somebody has it open", 1);
+  EXPECT_TRUE(run(account_->rename_mailbox("Old", "Older")));
+  ASSERT_NE(answered(), nullptr);
+  EXPECT_TRUE(run(account_->delete_mailbox("Older/Below")));
+  retry_now();
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(server_->mailboxes(), (std::vector<std::string>{"INBOX", "Older", "Work"}));
+}
+
+// The answer to RENAME was lost, and the mailbox is deleted before anybody knows.
+TEST_F(MailboxesTest, AMailboxWhoseRenameWasCutOffIsDeletedUnderItsNewName) {
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  append_all("Old", {mail(5)});
+  ASSERT_EQ(settled(), "");
+  server_->hang_up_on("RENAME", true);
+  server_->refuse("LIST", "NO [UNAVAILABLE] not now", 1'000);  // so that nothing is sent for now
+  EXPECT_TRUE(run(account_->rename_mailbox("Old", "Older")));
+  EXPECT_TRUE(wait([this] { return contents().contains("Older"); }));
+  EXPECT_TRUE(run(account_->delete_mailbox("Older")));
+  server_->refuse("LIST", "", 0);
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(server_->mailboxes(), (std::vector<std::string>{"INBOX", "Work"}));
+}
+
 // The mailbox that a copy comes from is deleted upstream while the copy is under way.
 TEST_F(MailboxesTest, ASourceThatIsDeletedDoesNotHoldEverythingUp) {
   ASSERT_NO_FATAL_FAILURE(serve_filled());
