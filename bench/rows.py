@@ -358,11 +358,11 @@ def mixed_writes(client, count):
 
 def replay(table, make_waystation, link):
     """From the moment when the link is up again to an empty queue; waiting to reconnect is a part of it."""
-    def after_outage(name, limit, write):
+    def after_outage(name, mailbox, limit, write):
         try:
             link.do("down")
             client = waystation.client()
-            client.select()
+            client.select(mailbox)
             begin = time.monotonic()
             write(client)
             taken_here = time.monotonic() - begin
@@ -381,8 +381,8 @@ def replay(table, make_waystation, link):
     try:
         waystation.start()
         waystation.wait(machines.complete, 120, "the mailboxes of the outage in")
-        after_outage("500 mixed writes replayed", 5, lambda client: mixed_writes(client, 500))
-        after_outage("10,000 flag changes replayed", 3, lambda client: pipelined(
+        after_outage("500 mixed writes replayed", "INBOX", 5, lambda client: mixed_writes(client, 500))
+        after_outage("10,000 flag changes replayed", "Large", 3, lambda client: pipelined(
             client, [f"STORE {number} +FLAGS.SILENT ($todo)" for number in range(1, 10_001)]))
     except Exception as error:
         table.failed("replay", "5 s; 3 s", error)
