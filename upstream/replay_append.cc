@@ -216,7 +216,11 @@ Task<Result<>> Replaying::append_together(cache::MailboxId to, std::deque<Upload
     });
   }
   std::ranges::sort(created.uids);
-  if (!arrived.empty()) CO_TRY_VOID(co_await done(arrived, std::move(created)));
+  if (!arrived.empty()) {
+    // imap4d forgets the flags.
+    if (is_doubtful()) outcome_.doubtful.insert(to);
+    CO_TRY_VOID(co_await done(arrived, std::move(created)));
+  }
   for (auto& [upload, error] : refusals) {
     CO_TRY_VOID(co_await append_refused(to, upload, std::move(error)));
   }

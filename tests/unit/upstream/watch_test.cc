@@ -22,7 +22,8 @@ class WatchTest : public ScriptedFixture, public testing::WithParamInterface<std
                                support::Expect{"DONE"}, support::Send{"$1 OK done\r\n"}});
     }
     scripts_.assign(8, idle);
-    ASSERT_NO_FATAL_FAILURE(serve(std::string(kBest) + " IDLE", {.flags = "", .modseq = 20}));
+    ASSERT_NO_FATAL_FAILURE(
+        serve(std::string(kBest) + " UIDPLUS IDLE", {.flags = "", .modseq = 20}));
     ASSERT_TRUE(wait([this] { return received(" IDLE") > 0; }));
     // Whatever comes to an end at the beginning has done so.
     (void)run(sleep_for(loop(), 100ms));
