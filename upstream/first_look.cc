@@ -27,7 +27,9 @@ Task<void> fetch_into(Client* client, Asked* asked) {
 }
 
 bool is_complete(const Asked& asked) {
-  if (!*asked.selected || !*asked.told) return false;
+  if (!*asked.selected) return false;
+  // RFC 3501 leaves it open what FETCH 1:* means where there is nothing: some say NO.
+  if (!*asked.told) return (*asked.selected)->exists == 0;
   const std::vector<cache::UpstreamMessage>& messages = **asked.told;
   const auto is_told = [](const cache::UpstreamMessage& message) {
     return message.flags && message.internal_date && message.size;
@@ -63,7 +65,7 @@ Task<Result<std::vector<FirstLook>>> first_looks(Client* client, const cache::Ac
     }
     if (!is_complete(asked)) continue;
     asked.look.selected = std::move(**asked.selected);
-    asked.look.messages = std::move(**asked.told);
+    if (*asked.told) asked.look.messages = std::move(**asked.told);
     complete.push_back(std::move(asked.look));
   }
   co_return complete;

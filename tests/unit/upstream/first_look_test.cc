@@ -113,5 +113,19 @@ TEST_F(FirstLookTest, WhatIsNotToldOfCompletelyIsLookedAtByItself) {
   EXPECT_EQ(messages("B"), 1U);
 }
 
+TEST_F(FirstLookTest, AnEmptyMailboxMayRefuseTheFetch) {
+  ASSERT_NO_FATAL_FAILURE(serve_three());
+  for (const std::string name : {"A", "B", "C"}) {
+    server_->add_rule({"SELECT " + name,
+                       {"* 0 EXISTS", "* OK [UIDVALIDITY 4] ok", "* OK [UIDNEXT 100] ok",
+                        "$0 OK [READ-WRITE] selected"}});
+  }
+  server_->add_rule({"UID FETCH 1:* *", {"$0 NO nothing there"}});
+  reconnect();
+  EXPECT_TRUE(wait([this] { return in_step("A") && in_step("B") && in_step("C"); }));
+  EXPECT_EQ(received("SELECT B"), 1U);
+  EXPECT_EQ(messages("B"), 0U);
+}
+
 }  // namespace
 }  // namespace upstream
