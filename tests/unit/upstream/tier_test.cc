@@ -41,13 +41,13 @@ TEST_F(TierTest, ARefusedCondstoreIsNotTriedAgain) {
   ASSERT_NO_FATAL_FAILURE(serve("IMAP4rev1 CONDSTORE", {.flags = "", .modseq = 20}));
   show({.flags = "\\Seen", .modseq = 21});
   server_->add_rule({"SELECT * (CONDSTORE)", {"$0 BAD what is this"}});
-  const std::size_t before = received("(CONDSTORE)");
   reconnect();
   EXPECT_TRUE(becomes_seen());
   EXPECT_TRUE(tier_becomes("plain (")) << worker_->status().tier;
+  const std::size_t before = received("(CONDSTORE)");
   reconnect();
   EXPECT_TRUE(tier_becomes("plain ("));
-  EXPECT_EQ(received("(CONDSTORE)"), before + 1);
+  EXPECT_EQ(received("(CONDSTORE)"), before);
 }
 
 TEST_F(TierTest, ARefusedChangedsinceIsNotTriedAgain) {
