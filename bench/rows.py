@@ -301,8 +301,8 @@ def stores(table, waystation, local, direct, round_trip, runs=40):
 
 
 def many_stores(table, build, make_waystation, local, clients=64, seconds=5):
-    """As many as are acknowledged to 64 clients at once, a mailbox each. `local`: a port, a user and a password."""
-    def rate(port, user, password):
+    """As many as are acknowledged to one client, and to 64 at once, a mailbox each. `local`: a port, a user and a password."""
+    def rate(port, user, password, clients=clients):
         said = subprocess.run([os.path.join(build, "bench", "many_stores"), str(port), user, password,
                                str(clients), str(seconds), "Folder%"], capture_output=True, text=True)
         if said.returncode != 0:
@@ -310,20 +310,23 @@ def many_stores(table, build, make_waystation, local, clients=64, seconds=5):
         return json.loads(said.stdout)
 
     name, limit = f"STOREs of {clients} clients", "3,000 /s"
+    alone = "a STORE of one client after the other, median"
     # The link has no part in it: replay goes on beside it, and takes its share of the machine.
     waystation = make_waystation("stores", True, "many", local[0]) if make_waystation else None
     try:
-        theirs = rate(*local)["per_second"]
+        theirs, their_one = rate(*local)["per_second"], rate(*local, clients=1)["median"]
         if not waystation:
             return table.add(name, None, limit, None, unit="/s", local=theirs)
         waystation.start()
         waystation.wait(machines.complete, 120, "200 mailboxes in")
-        ours = rate(waystation.port, waystation.USER, waystation.LOCAL_PASSWORD)
+        us = (waystation.port, waystation.USER, waystation.LOCAL_PASSWORD)
+        one, ours = rate(*us, clients=1)["median"], rate(*us)
     except Exception as error:
         return table.failed(name, limit, error)
     finally:
         if waystation:
             waystation.remove()
+    table.add(alone, one, "1 ms", one < 0.001, local=their_one)
     table.add(name, ours["per_second"], limit, ours["per_second"] >= 3000, unit="/s", local=theirs,
               note=f" median {ours['median'] * 1000:.1f} ms, 99 % {ours['p99'] * 1000:.1f} ms")
 
