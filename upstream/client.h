@@ -181,4 +181,18 @@ class Client {
   TaskGroup tasks_;
 };
 
+/// Hears what no command claims, for as long as it lives.
+class Listening {
+ public:
+  Listening(Client* client, std::function<void(imap::Response&)> listener) : client_(client) {
+    client_->set_listener(std::move(listener));
+  }
+  ~Listening() { client_->set_listener({}); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Client* client_;
+};
+
 }  // namespace upstream

@@ -23,7 +23,11 @@ class Syncing {
   Task<Result<>> run() {
     if (options_.first_look != nullptr) co_return co_await take_first_look();
     CO_TRY(selected_, co_await open());
-    const Listening listening(client_, &late_vanished_);
+    // What goes while we look is told on the side, and is nothing that QRESYNC missed.
+    const Listening listening(client_, [this](imap::Response& response) {
+      const auto* said = std::get_if<imap::VanishedResponse>(&response);
+      if (said != nullptr) late_vanished_ = late_vanished_.united(said->uids);
+    });
     note_selected();
     const bool renumbered = state_.uids_known && state_.uid_validity.is_set() &&
                             selected_.uid_validity.is_set() &&
@@ -44,23 +48,6 @@ class Syncing {
   }
 
  private:
-  // What goes while we look is told on the side, and is nothing that QRESYNC missed.
-  class Listening {
-   public:
-    Listening(Client* client, imap::SequenceSet* vanished) : client_(client) {
-      client_->set_listener([vanished](imap::Response& response) {
-        const auto* said = std::get_if<imap::VanishedResponse>(&response);
-        if (said != nullptr) *vanished = vanished->united(said->uids);
-      });
-    }
-    ~Listening() { client_->set_listener({}); }
-    Listening(const Listening&) = delete;
-    Listening& operator=(const Listening&) = delete;
-
-   private:
-    Client* client_;
-  };
-
   void note_selected() {
     if (selected_.permanent_flags) {
       state_.accepts_keywords = selected_.permanent_flags->wildcard;

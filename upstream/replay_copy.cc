@@ -235,12 +235,12 @@ Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName 
     if (told != nullptr) code = *told;
     return told != nullptr;
   };
-  imap::SequenceSet present;
+  imap::SequenceSet seen;
   Exchange looking;
   looking.on_response = [&](imap::Response& response) {
     const auto* fetched = std::get_if<imap::FetchResponse>(&response);
     if (fetched == nullptr) return takes_code(response);
-    if (fetched->uid) present.add(*fetched->uid);
+    if (fetched->uid) seen.add(*fetched->uid);
     return true;
   };
   Exchange exchange;
@@ -255,7 +255,7 @@ Task<Result<>> Replaying::transfer_set(imap::SequenceSet set, imap::MailboxName 
   co_await together.close();
   if (!*looked) co_return fail(looked->error());
   if (!*answered) co_return fail(answered->error());
-  const imap::SequenceSet absent = (*looked)->ok() ? set.minus(present) : imap::SequenceSet();
+  const imap::SequenceSet absent = (*looked)->ok() ? set.minus(seen) : imap::SequenceSet();
   transferred->absent = transferred->absent.united(absent);
   const Answer& answer = **answered;
   if (!answer.ok() && !absent.empty()) {

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "upstream/answers.h"
-#include "upstream/clock.h"
 #include "upstream/folders.h"
 #include "upstream/replaying.h"
 
@@ -83,7 +82,8 @@ Task<Result<bool>> Replaying::is_there_as(cache::MailboxId mailbox, std::string 
   const auto found = told.items.find(name);
   if (found == told.items.end()) co_return false;
   const imap::StatusItems& items = found->second;
-  co_return items.uid_validity == known&& items.uid_next&& items.uid_next->value() >= known_next;
+  if (items.uid_validity != known || !items.uid_next) co_return false;
+  co_return items.uid_next->value() >= known_next;
 }
 
 std::string Replaying::name_of(const cache::JournalDelete& op) const {

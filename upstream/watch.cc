@@ -23,19 +23,6 @@ bool differs(const cache::UpstreamState& known, const SelectedMailbox& selected,
           selected.highest_modseq != known.highest_modseq);
 }
 
-class Listening {
- public:
-  Listening(Client* client, std::function<void(imap::Response&)> listener) : client_(client) {
-    client_->set_listener(std::move(listener));
-  }
-  ~Listening() { client_->set_listener({}); }
-  Listening(const Listening&) = delete;
-  Listening& operator=(const Listening&) = delete;
-
- private:
-  Client* client_;
-};
-
 }  // namespace
 
 std::chrono::milliseconds idle_limit(const Client& client, const config::Account& settings) {
