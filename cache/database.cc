@@ -157,7 +157,7 @@ Result<> Database::rebuild(const StoreOptions& options, const std::string& why) 
     TRY(const std::unique_ptr<Store> fresh, open_rocks_store(fresh_path, fresh_options));
     Batch batch;
     const auto take = [&](const JournalFile::Op& op) -> Result<> {
-      if (op.family == Family::kMeta && op.key == keys::schema()) return {};
+      if (!op.kept || (op.family == Family::kMeta && op.key == keys::schema())) return {};
       const std::string key(op.key);
       if (op.kind == Batch::Kind::kPut) batch.put(op.family, key, std::string(op.value));
       if (op.kind == Batch::Kind::kErase) batch.erase(op.family, key);
@@ -167,7 +167,7 @@ Result<> Database::rebuild(const StoreOptions& options, const std::string& why) 
       if (batch.bytes() < kRestoreBytes) return {};
       return commit_and_wait(fresh.get(), std::exchange(batch, {}));
     };
-    TRY(facts, JournalFile::read(options.journal_file, take));
+    TRY(facts, JournalFile::read(options.journal_file, 0, take));
     std::string sequence;
     Encoder(&sequence).number(facts.sequence + 1);
     batch.put(Family::kMeta, keys::sequence(), std::move(sequence));

@@ -18,10 +18,14 @@ namespace cache {
 namespace {
 
 // DO NOT CHANGE: stored.
-constexpr std::string_view kFileHead = "waystation journal 1\n";
+constexpr std::string_view kFileHead = "waystation journal 2\n";
+constexpr std::string_view kFileHeadBefore = "waystation journal 1\n";  // no group is whole
 constexpr std::string_view kFileHeadAnyVersion = "waystation journal ";
 constexpr std::string_view kRecordMark = "\xd7WSJ";
-constexpr std::size_t kHeadBytes = 4 + 4 + 4 + 8 + 1;  // mark, checksum, length, sequence, last
+constexpr std::size_t kHeadBytes = 4 + 4 + 4 + 8 + 1;  // mark, checksum, length, sequence, bits
+constexpr std::uint8_t kLastOfGroup = 1;
+constexpr std::uint8_t kGroupIsWhole = 2;
+constexpr std::uint8_t kNotKept = 0x80;  // beside the kind of an operation
 constexpr std::size_t kMaxRecordBytes = std::size_t{8} << 20;
 
 // A group is cut into records of about this size, so that a long message is never held whole.
@@ -61,7 +65,9 @@ struct Found {
   std::uint64_t at;
   std::uint32_t bytes;
   std::uint64_t sequence;
-  bool is_last;
+  std::uint8_t bits;
+  bool is_last() const { return (bits & kLastOfGroup) != 0; }
+  bool is_whole() const { return (bits & kGroupIsWhole) != 0; }
 };
 
 class Reading {
@@ -82,7 +88,7 @@ class Reading {
     size_ = static_cast<std::uint64_t>(facts.st_size);
     std::string head;
     TRY_VOID(read(0, std::min<std::uint64_t>(kFileHead.size(), size_), &head));
-    if (head.starts_with(kFileHeadAnyVersion) && head != kFileHead) {
+    if (head.starts_with(kFileHeadAnyVersion) && head != kFileHead && head != kFileHeadBefore) {
       return fail(Errc::kStale,
                   fmt::format("{} was made by another version of Waystation: use that version, or "
                               "another data_dir",
@@ -116,7 +122,9 @@ class Reading {
     Decoder in(bytes);
     while (in.ok() && !in.rest().empty()) {
       JournalFile::Op op{};
-      const auto kind = in.number<std::uint8_t>();
+      const auto kind_bits = in.number<std::uint8_t>();
+      const std::uint8_t kind = kind_bits & static_cast<std::uint8_t>(~kNotKept);
+      op.kept = kind == kind_bits;
       const auto family = in.number<std::uint8_t>();
       op.key = in.text();
       op.value = in.text();
@@ -156,13 +164,13 @@ class Reading {
     if (buffer_.size() < kHeadBytes || !buffer_.starts_with(kRecordMark)) return false;
     Decoder in(std::string_view(buffer_).substr(kRecordMark.size()));
     const auto checksum = in.number<std::uint32_t>();
-    const auto bytes = in.number<std::uint32_t>();
-    if (bytes > kMaxRecordBytes || at + kHeadBytes + bytes > size_) return false;
+    const auto length = in.number<std::uint32_t>();
+    if (length > kMaxRecordBytes || at + kHeadBytes + length > size_) return false;
     const auto sequence = in.number<std::uint64_t>();
-    const bool is_last = in.number<std::uint8_t>() != 0;
-    TRY_VOID(read(at + 8, kHeadBytes - 8 + bytes, &buffer_));
-    if (buffer_.size() != kHeadBytes - 8 + bytes || crc32c(buffer_) != checksum) return false;
-    records->push_back({at + kHeadBytes, bytes, sequence, is_last});
+    const auto bits = in.number<std::uint8_t>();
+    TRY_VOID(read(at + 8, kHeadBytes - 8 + length, &buffer_));
+    if (buffer_.size() != kHeadBytes - 8 + length || crc32c(buffer_) != checksum) return false;
+    records->push_back({at + kHeadBytes, length, sequence, bits});
     return true;
   }
 
@@ -256,14 +264,20 @@ Result<> JournalFile::reserve(std::uint64_t bytes) {
   return {};
 }
 
-void JournalFile::begin(std::uint64_t sequence) { sequence_ = sequence; }
+void JournalFile::begin(std::uint64_t sequence, bool is_whole) {
+  group_at_ = size_;
+  sequence_ = sequence;
+  is_whole_ = is_whole;
+}
 
 Result<> JournalFile::add(const Op& op) {
   if (record_.size() + op.key.size() + op.value.size() > kRecordBytes && !record_.empty()) {
+    is_whole_ = false;
     TRY_VOID(write_record(false));
   }
   Encoder(&record_)
-      .number(static_cast<std::uint8_t>(op.kind))
+      .number(
+          static_cast<std::uint8_t>(static_cast<std::uint8_t>(op.kind) | (op.kept ? 0 : kNotKept)))
       .number(static_cast<std::uint8_t>(op.family))
       .text(op.key)
       .text(op.value);
@@ -273,6 +287,13 @@ Result<> JournalFile::add(const Op& op) {
 Result<> JournalFile::end(bool sync) {
   TRY_VOID(write_record(true));
   if (sync && ::fdatasync(file_) != 0) return fail(failed("sync"));
+  return {};
+}
+
+Result<> JournalFile::drop() {
+  record_.clear();
+  if (::ftruncate(file_, static_cast<off_t>(group_at_)) != 0) return fail(failed("cut"));
+  size_ = reserved_ = group_at_;
   return {};
 }
 
@@ -290,7 +311,8 @@ Result<> JournalFile::write_record(bool is_last) {
       .number(std::uint32_t{0})
       .number(static_cast<std::uint32_t>(ops.size()))
       .number(sequence_)
-      .number(static_cast<std::uint8_t>(is_last))
+      .number(
+          static_cast<std::uint8_t>((is_last ? kLastOfGroup : 0) | (is_whole_ ? kGroupIsWhole : 0)))
       .raw(ops);
   std::string checksum;
   Encoder(&checksum).number(crc32c(std::string_view(bytes).substr(begin + 8)));
@@ -310,7 +332,7 @@ Result<> JournalFile::write_record(bool is_last) {
 
 bool JournalFile::wants_renewal() const { return size_ > kSmall && size_ > 2 * first_size_; }
 
-Result<JournalFile::Facts> JournalFile::read(const std::string& path,
+Result<JournalFile::Facts> JournalFile::read(const std::string& path, std::uint64_t after,
                                              const std::function<Result<>(const Op& op)>& each) {
   Facts facts;
   Reading reading(path);
@@ -318,11 +340,19 @@ Result<JournalFile::Facts> JournalFile::read(const std::string& path,
   if (!facts.exists) return facts;
   TRY(std::vector<Found> records, reading.find(&facts.damaged_bytes));
   // What a crash cut off was not acknowledged: the last group counts when its last record is there.
-  while (!records.empty() && !records.back().is_last) records.pop_back();
+  while (!records.empty() && !records.back().is_last()) records.pop_back();
   if (records.empty()) return facts;
-  facts.sequence = records.back().sequence;
   facts.records = records.size();
-  for (const Found& record : records) TRY_VOID(reading.each_op(record, each));
+  for (const Found& record : records) {
+    const bool follows = record.sequence == facts.sequence + 1;
+    if (!record.is_whole()) {
+      facts.whole_from = record.sequence + 1;
+    } else if (!follows) {
+      facts.whole_from = record.sequence;
+    }
+    facts.sequence = record.sequence;
+    if (record.sequence > after) TRY_VOID(reading.each_op(record, each));
+  }
   return facts;
 }
 

@@ -113,8 +113,9 @@ rocksdb::DBOptions db_options(const StoreOptions& options) {
   db.info_log = std::make_shared<InfoLog>();
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  // A torn tail of the log is what a crash leaves; anything before it that does not add up is not.
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // The log ends where it does not add up, and nothing behind that counts: with the power goes what
+  // was not synced, in any order. Whether that is all that is missing RocksWriter sees.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.paranoid_checks = true;
   // See EngineSlot.
   db.max_bgerror_resume_count = 0;

@@ -15,7 +15,6 @@
 
 #include "base/log.h"
 #include "cache/codec.h"
-#include "cache/kept.h"
 #include "cache/keys.h"
 
 namespace cache {
@@ -28,6 +27,8 @@ constexpr std::size_t kGroupBytes = 4U << 20;
 
 // What an operation takes in the journal file beside its key and value.
 constexpr std::uint64_t kKeptOpBytes = 16;
+// Above it a second sync is cheaper than to write everything twice.
+constexpr std::uint64_t kMaxWholeBytes = 64U << 10;
 
 // How often it is looked whether the disk takes data again.
 constexpr auto kFirstDelay = 100ms;
@@ -59,17 +60,16 @@ RocksWriter::~RocksWriter() {
   if (thread_.joinable()) thread_.join();
 }
 
+struct RocksWriter::Merged {
+  rocksdb::WriteBatch batch;
+  bool sync = false;
+  bool keeps = false;  // something goes to the journal file
+  std::uint64_t kept_bytes = 0;
+};
+
 Result<> RocksWriter::start() {
-  const Result<std::string> number = store_->get(Family::kMeta, keys::sequence());
-  if (number) {
-    Decoder in(*number);
-    sequence_ = in.number<std::uint64_t>();
-    TRY_VOID(in.finish("sequence"));
-  } else if (number.error().code() != Errc::kNotFound) {
-    return fail(number.error());
-  }
-  if (!options_.journal_file.empty()) {
-    TRY_VOID(check_journal());
+  if (has_journal()) {
+    TRY_VOID(catch_up());
     const Result<> made = renew_journal();
     if (!made && made.error().code() == Errc::kCorruption) return made;
     // A full disk: what is here can be read, and the first write tries again.
@@ -80,22 +80,6 @@ Result<> RocksWriter::start() {
     wake_.notify_one();
   });
   thread_ = std::thread([this] { run(); });
-  return {};
-}
-
-Result<> RocksWriter::check_journal() {
-  TRY(const JournalFile::Facts facts,
-      JournalFile::read(options_.journal_file, [](const JournalFile::Op&) { return Result<>(); }));
-  if (facts.sequence > sequence_) {
-    return fail(Errc::kCorruption,
-                fmt::format("the log of {} lost its end: the journal file has {} more groups of "
-                            "writes",
-                            options_.directory, facts.sequence - sequence_));
-  }
-  if (facts.damaged_bytes > 0) {
-    Log().error("{} was damaged ({} bytes) and is made anew: the cache is sound, nothing is lost",
-                options_.journal_file, facts.damaged_bytes);
-  }
   return {};
 }
 
@@ -175,54 +159,94 @@ void RocksWriter::answer(std::span<Pending> group, const Result<>& written) {
   }
 }
 
-Result<> RocksWriter::write(std::span<const Pending> group) {
-  if (slot_->is_stopped()) TRY_VOID(mend());
-  TRY_VOID(check_space());
-  wait_for_memory();
-  const EnginePtr engine = slot_->use();
-  rocksdb::WriteBatch merged;
-  rocksdb::WriteOptions options;
-  bool keeps = false;
-  std::uint64_t kept_bytes = 0;
+Result<RocksWriter::Merged> RocksWriter::merge(const Engine& engine,
+                                               std::span<const Pending> group) const {
+  Merged merged;
   for (const Pending& pending : group) {
-    options.sync = options.sync || pending.durability == Durability::kSynced;
+    merged.sync = merged.sync || pending.durability == Durability::kSynced;
     for (const Batch::Op& op : pending.batch.ops()) {
+      rocksdb::ColumnFamilyHandle* const family = engine.family(op.family);
       rocksdb::Status added;
       switch (op.kind) {
         case Batch::Kind::kPut:
-          added = merged.Put(engine->family(op.family), op.key, op.value);
+          added = merged.batch.Put(family, op.key, op.value);
           break;
         case Batch::Kind::kErase:
-          added = merged.Delete(engine->family(op.family), op.key);
+          added = merged.batch.Delete(family, op.key);
           break;
         case Batch::Kind::kEraseRange:
-          added = merged.DeleteRange(engine->family(op.family), op.key, op.value);
+          added = merged.batch.DeleteRange(family, op.key, op.value);
           break;
         case Batch::Kind::kKeep:
           break;
       }
       if (!added.ok()) return fail(to_error(added));
-      keeps = keeps || op.kept;
-      kept_bytes += op.kept ? op.kept_bytes + kKeptOpBytes : 0;
+      merged.keeps = merged.keeps || op.kept;
+      merged.kept_bytes += op.kept ? op.kept_bytes + kKeptOpBytes : 0;
     }
   }
-  keeps = keeps && !options_.journal_file.empty();
-  if (keeps) {
-    // Room is made first: the store does not get what the journal file then cannot take.
-    TRY_VOID(make_room(kept_bytes));
-    std::string number;
-    Encoder(&number).number(sequence_ + 1);
-    const rocksdb::Status added =
-        merged.Put(engine->family(Family::kMeta), keys::sequence(), number);
-    if (!added.ok()) return fail(to_error(added));
+  if (!has_journal()) {
+    merged.keeps = false;
+    return merged;
   }
+  std::string number;
+  Encoder(&number).number(sequence_ + 1);
+  const rocksdb::Status added =
+      merged.batch.Put(engine.family(Family::kMeta), keys::sequence(), number);
+  if (!added.ok()) return fail(to_error(added));
+  return merged;
+}
+
+Result<> RocksWriter::write(std::span<const Pending> group) {
+  if (slot_->is_stopped()) TRY_VOID(mend());
+  TRY_VOID(check_space());
+  wait_for_memory();
+  TRY(Merged merged, merge(*slot_->use(), group));
+  if (merged.keeps) return write_kept(group, &merged);
   step("begun");
-  TRY_VOID(write_to_engine(options, &merged));
+  TRY_VOID(write_to_engine(&merged.batch, merged.sync));
+  ++sequence_;
   step("stored");
-  if (keeps) {
-    ++sequence_;
-    keep(group, options.sync);
+  return {};
+}
+
+// A whole group is safe once the journal file is synced, if all before it in the log is safe too.
+// With the others the log is synced first: a journal file that is ahead with such a group means
+// that the log was damaged.
+Result<> RocksWriter::write_kept(std::span<const Pending> group, Merged* merged) {
+  const std::uint64_t all_bytes = merged->batch.GetDataSize() + merged->kept_bytes;
+  const bool small = all_bytes <= kMaxWholeBytes;
+  // Room is made first: the store does not get what the journal file then cannot take.
+  TRY_VOID(make_room(small ? all_bytes : merged->kept_bytes));
+  step("begun");
+  Result<> kept = append(group, small && unsynced_ != Unsynced::kAnything);
+  const bool whole = kept && journal_->is_whole();
+  if (whole) {
+    kept = journal_->end(merged->sync);
     step("kept");
+  }
+  const Result<> stored = whole && kept ? write_whole_to_engine(&merged->batch)
+                                        : write_to_engine(&merged->batch, merged->sync);
+  if (!stored) {
+    take_back();
+    return stored;
+  }
+  ++sequence_;
+  step("stored");
+  if (kept && !whole) {
+    kept = journal_->end(merged->sync);
+    step("kept");
+  }
+  if (kept && !journal_->wants_renewal()) return {};
+  // The store has the group: from here on there is no way back. A journal file that cannot be
+  // written is made anew; if that fails too it is done before the next group, which fails
+  // otherwise.
+  if (!kept) {
+    Log().error("unsent writes: {}: the journal file is made anew", kept.error().text());
+    journal_.reset();
+  }
+  if (const Result<> renewed = renew_journal(); !renewed) {
+    Log().error("unsent writes are in the store alone for now: {}", renewed.error().text());
   }
   return {};
 }
@@ -236,70 +260,50 @@ void RocksWriter::wait_for_memory() {
   }
 }
 
-Result<> RocksWriter::write_to_engine(const rocksdb::WriteOptions& options,
-                                      rocksdb::WriteBatch* batch) {
+// Whole groups that the log alone lost are put back in their order, so what comes behind them must
+// not be in it before they are safe there.
+Result<> RocksWriter::write_to_engine(rocksdb::WriteBatch* batch, bool sync) {
+  if (unsynced_ == Unsynced::kWholeGroups) TRY_VOID(sync_log());
+  TRY_VOID(add_to_log(batch, sync));
+  unsynced_ = sync ? Unsynced::kNothing : Unsynced::kAnything;
+  return {};
+}
+
+Result<> RocksWriter::write_whole_to_engine(rocksdb::WriteBatch* batch) {
+  TRY_VOID(add_to_log(batch, false));
+  unsynced_ = Unsynced::kWholeGroups;
+  return {};
+}
+
+Result<> RocksWriter::add_to_log(rocksdb::WriteBatch* batch, bool sync) {
   const EnginePtr engine = slot_->use();
   const LogEnd end = end_of_log(*engine);
-  const rocksdb::Status status = engine->db()->Write(options, batch);
-  if (status.ok()) {
-    if (Clock::now() >= keep_delay_until_) delay_ = {};
-    return {};
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  rocksdb::Status status = engine->db()->Write(options, batch);
+  // RocksDB does not notice when the end of a log is missing and there is another behind it.
+  const bool began_another = status.ok() && !sync && end_of_log(*engine).number != end.number;
+  if (began_another) status = engine->db()->SyncWAL();
+  if (!status.ok()) {
+    cut_log(*engine, end);
+    return failed_to_write(status);
   }
-  cut_log(*engine, end);
+  if (Clock::now() >= keep_delay_until_) delay_ = {};
+  return {};
+}
+
+Result<> RocksWriter::sync_log() {
+  const rocksdb::Status synced = slot_->use()->db()->SyncWAL();
+  if (!synced.ok()) return failed_to_write(synced);
+  unsynced_ = Unsynced::kNothing;
+  return {};
+}
+
+Result<> RocksWriter::failed_to_write(const rocksdb::Status& status) {
   by_write_ = true;
   postpone(damage_->error(status));
   slot_->stop();
   return fail(trouble_);
-}
-
-Result<> RocksWriter::make_room(std::uint64_t bytes) {
-  if (!journal_) TRY_VOID(renew_journal());
-  return journal_->reserve(bytes);
-}
-
-// The store has the group: from here on there is no way back. A journal file that cannot be
-// written is made anew; if that fails too it is done before the next group, which fails
-// otherwise.
-void RocksWriter::keep(std::span<const Pending> group, bool sync) {
-  Result<> kept = append(group, sync);
-  if (kept && !journal_->wants_renewal()) return;
-  if (!kept) {
-    Log().error("unsent writes: {}: the journal file is made anew", kept.error().text());
-    journal_.reset();
-  }
-  if (const Result<> renewed = renew_journal(); !renewed) {
-    Log().error("unsent writes are in the store alone for now: {}", renewed.error().text());
-  }
-}
-
-Result<> RocksWriter::append(std::span<const Pending> group, bool sync) {
-  journal_->begin(sequence_);
-  for (const Pending& pending : group) {
-    for (const Batch::Op& op : pending.batch.ops()) {
-      if (!op.kept) continue;
-      if (op.kind != Batch::Kind::kKeep) {
-        TRY_VOID(journal_->add({op.kind, op.family, op.key, op.value}));
-        continue;
-      }
-      const std::unique_ptr<Cursor> cursor = store_->scan(op.family, op.key, op.value, true);
-      for (; cursor->valid(); cursor->next()) {
-        TRY_VOID(journal_->add({Batch::Kind::kPut, op.family, cursor->key(), cursor->value()}));
-      }
-      TRY_VOID(cursor->status());
-    }
-  }
-  return journal_->end(sync);
-}
-
-Result<> RocksWriter::renew_journal() {
-  const auto fill = [this](JournalFile* file) {
-    return for_each_kept(store_,
-                         [file](Family family, std::string_view key, std::string_view value) {
-                           return file->add({Batch::Kind::kPut, family, key, value});
-                         });
-  };
-  TRY(journal_, JournalFile::create(options_.journal_file, sequence_, fill, options_.at_step));
-  return {};
 }
 
 // A full disk is refused before RocksDB meets it: then it never stops in the middle of its own
@@ -380,7 +384,11 @@ Result<> RocksWriter::try_to_mend() {
   TRY_VOID(check_space());
   TRY_VOID(probe());
   step("mending");
-  return slot_->reopen();
+  TRY_VOID(slot_->reopen());
+  if (!has_journal()) return {};
+  Result<> caught_up = catch_up();
+  if (!caught_up) slot_->stop();
+  return caught_up;
 }
 
 RocksWriter::LogEnd RocksWriter::end_of_log(const Engine& engine) {

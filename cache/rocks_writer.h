@@ -22,8 +22,10 @@
 
 namespace cache {
 
-/// Takes what has queued up while the last fsync ran and writes it with one: to the engine, then
-/// what is kept apart to the journal file; then it answers.
+/// Takes what has queued up while the last fsync ran and writes it: to the engine's log, and what
+/// is kept apart to the journal file; then it answers. A small group goes to the journal file
+/// whole, so that this one has to be synced and the log has not: what the log loses with the power
+/// is put back from there (docs/adr/0013).
 ///
 /// When the disk is full or fails, what waits is refused, and nothing of it is left in the engine's
 /// log. From then on it looks from time to time, and with the next commit, whether the disk takes
@@ -45,7 +47,7 @@ class RocksWriter {
   ~RocksWriter();
 
   /// Compares the engine with the journal file, makes that anew, and begins to take commits.
-  /// Errors: kCorruption: the journal file is ahead, so the engine's log lost its end.
+  /// Errors: kCorruption: the engine's log lost more than the journal file can put back.
   Result<> start();
 
   /// As Store::commit() and Store::recover().
@@ -64,18 +66,29 @@ class RocksWriter {
   };
   struct LogEnd;
 
+  // A group as the engine gets it.
+  struct Merged;
+  Result<Merged> merge(const Engine& engine, std::span<const Pending> group) const;
+
   void run();
   bool take_group(std::vector<Pending>* group);
   void answer(std::span<Pending> group, const Result<>& written);
   Result<> write(std::span<const Pending> group);
+  Result<> write_kept(std::span<const Pending> group, Merged* merged);
   void wait_for_memory();
-  Result<> write_to_engine(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
+  Result<> write_to_engine(rocksdb::WriteBatch* batch, bool sync);
+  Result<> write_whole_to_engine(rocksdb::WriteBatch* batch);
+  Result<> add_to_log(rocksdb::WriteBatch* batch, bool sync);
+  Result<> sync_log();
+  Result<> failed_to_write(const rocksdb::Status& status);
 
-  // The journal file.
-  Result<> check_journal();
+  // The journal file: rocks_writer_journal.cc.
+  bool has_journal() const { return !options_.journal_file.empty(); }
+  Result<> catch_up();
+  Result<> put_back(std::uint64_t after);
   Result<> make_room(std::uint64_t bytes);
-  void keep(std::span<const Pending> group, bool sync);
-  Result<> append(std::span<const Pending> group, bool sync);
+  Result<> append(std::span<const Pending> group, bool whole);
+  void take_back();
   Result<> renew_journal();
 
   // Disk trouble.
@@ -97,8 +110,10 @@ class RocksWriter {
   const Options options_;
 
   // The thread's own, once it runs.
-  std::uint64_t sequence_ = 0;  // of the last group that had something to keep
+  std::uint64_t sequence_ = 0;  // of the last group
   std::unique_ptr<JournalFile> journal_;
+  enum class Unsynced : std::uint8_t { kNothing, kWholeGroups, kAnything };
+  Unsynced unsynced_ = Unsynced::kNothing;  // what of the log may not be on the disk
   Clock::time_point space_good_until_;
   Error trouble_{Errc::kLimit, "the store takes no writes"};  // what was met last
   Clock::time_point next_try_;

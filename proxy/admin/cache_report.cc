@@ -21,8 +21,7 @@ Result<> verify(const cache::Database& database, const std::function<void(double
   };
   TRY(report->counts, cache::verify(database.store(), found, progress, std::move(stop)));
   const std::string path = database.directory() + "/journal";
-  TRY(const cache::JournalFile::Facts facts,
-      cache::JournalFile::read(path, [](const cache::JournalFile::Op&) { return Result<>(); }));
+  TRY(const cache::JournalFile::Facts facts, cache::JournalFile::look(path));
   if (!facts.exists || facts.damaged_bytes > 0) {
     ++report->counts.findings;
     found(facts.exists ? fmt::format("{}: {} bytes are damaged; the next start makes it anew", path,

@@ -3,16 +3,14 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
 #include "base/check.h"
+#include "tests/support/disk_calls.h"
 
 namespace support {
 namespace {
@@ -24,45 +22,7 @@ void limit_files(rlim_t bytes) {
   CHECK(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
 }
 
-// The folder whose files cannot be written, or synced. Changed only while neither is on.
-std::string broken_folder;
-std::atomic<bool> writes_fail = false;
-std::atomic<bool> syncs_fail = false;
-
-bool is_there(int file) {
-  std::array<char, 4'096> name{};
-  const std::string link = "/proc/self/fd/" + std::to_string(file);
-  const ssize_t length = ::readlink(link.c_str(), name.data(), name.size());
-  return length > 0 &&
-         std::string_view(name.data(), static_cast<std::size_t>(length)).starts_with(broken_folder);
-}
-
-bool fails(const std::atomic<bool>& which, int file) {
-  if (!which || !is_there(file)) return false;
-  errno = EIO;
-  return true;
-}
-
 }  // namespace
-
-extern "C" {
-ssize_t write(int file, const void* bytes, size_t size) {
-  if (fails(writes_fail, file)) return -1;
-  return ::syscall(SYS_write, file, bytes, size);
-}
-ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
-  if (fails(writes_fail, file)) return -1;
-  return ::syscall(SYS_pwrite64, file, bytes, size, offset);
-}
-int fsync(int file) {
-  if (fails(syncs_fail, file)) return -1;
-  return static_cast<int>(::syscall(SYS_fsync, file));
-}
-int fdatasync(int file) {
-  if (fails(syncs_fail, file)) return -1;
-  return static_cast<int>(::syscall(SYS_fdatasync, file));
-}
-}
 
 std::string name_of(DiskTrouble trouble) {
   static constexpr std::array kNames = {"DiskFull", "FileLimit", "WriteError", "SyncError"};
@@ -71,7 +31,6 @@ std::string name_of(DiskTrouble trouble) {
 
 SmallDisk::SmallDisk(DiskTrouble trouble, std::uint64_t bytes)
     : trouble_(trouble), path_(dir_.path()) {
-  broken_folder = path_.string();
   (void)std::signal(SIGXFSZ, SIG_IGN);
   if (trouble != DiskTrouble::kFull) return;
   const std::string options = "size=" + std::to_string(bytes);
@@ -83,9 +42,18 @@ SmallDisk::~SmallDisk() {
   if (mounted_) (void)::umount2(path_.c_str(), MNT_DETACH);
 }
 
+bool SmallDisk::is_broken() const {
+  return trouble_ == DiskTrouble::kWriteError || trouble_ == DiskTrouble::kSyncError;
+}
+
 void SmallDisk::begin() {
-  if (trouble_ == DiskTrouble::kWriteError) return writes_fail.store(true);
-  if (trouble_ == DiskTrouble::kSyncError) return syncs_fail.store(true);
+  if (is_broken()) {
+    const DiskCall broken =
+        trouble_ == DiskTrouble::kWriteError ? DiskCall::kWrite : DiskCall::kSync;
+    return watch_disk_calls([broken, folder = path_.string()](DiskCall call, int file) {
+      return call != broken || !path_of(file).starts_with(folder);
+    });
+  }
   if (!mounted_) return limit_files(1);
   const std::filesystem::path filler = path_ / "filler";
   const int file = ::open(filler.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -97,8 +65,7 @@ void SmallDisk::begin() {
 }
 
 void SmallDisk::end() {
-  if (trouble_ == DiskTrouble::kWriteError) return writes_fail.store(false);
-  if (trouble_ == DiskTrouble::kSyncError) return syncs_fail.store(false);
+  if (is_broken()) return watch_disk_calls({});
   if (!mounted_) return limit_files(RLIM_INFINITY);
   (void)::unlink((path_ / "filler").c_str());
 }

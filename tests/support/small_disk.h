@@ -19,9 +19,8 @@ enum class DiskTrouble : std::uint8_t {
 std::string name_of(DiskTrouble trouble);
 
 /// kFull mounts a file system in memory, for which one has to be root; where that is refused the
-/// file limit takes its place. SIGXFSZ is ignored from the first one on. For EIO the program that
-/// this is linked into has write(), pwrite(), fsync() and fdatasync() of its own, which all of its
-/// libraries use.
+/// file limit takes its place. SIGXFSZ is ignored from the first one on. EIO comes from
+/// tests/support/disk_calls.h.
 ///
 /// Thread: one that begins and ends the trouble; it is about the whole process.
 class SmallDisk {
@@ -37,6 +36,8 @@ class SmallDisk {
   void end();
 
  private:
+  bool is_broken() const;
+
   DiskTrouble trouble_;
   TempDir dir_;
   std::filesystem::path path_;

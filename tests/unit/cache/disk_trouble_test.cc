@@ -96,7 +96,7 @@ class DiskTroubleTest : public testing::TestWithParam<DiskTrouble>, public LoopF
   }
   std::set<std::string> kept() const {
     std::set<std::string> found;
-    const auto facts = JournalFile::read(path_ + "/journal", [&](const JournalFile::Op& op) {
+    const auto facts = JournalFile::read(path_ + "/journal", 0, [&](const JournalFile::Op& op) {
       if (op.family == Family::kJournal && op.kind == Batch::Kind::kPut) found.emplace(op.key);
       return Result<>();
     });
