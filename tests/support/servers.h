@@ -56,6 +56,8 @@ class RealServer {
   virtual std::string password() const { return "wonderland"; }
   /// What a mailbox called `name` (separator "/") is called at this server.
   std::string mailbox_name(std::string_view name) const;
+  /// The other way round.
+  std::string local_name(std::string name) const;
   char separator() const { return separator_; }
   const std::string& prefix() const { return prefix_; }
 
@@ -98,6 +100,9 @@ class RealServer {
 /// Where the unpacked servers are; fetched at the first call.
 /// Errors: kUnavailable with what apt said.
 Result<std::filesystem::path> fetched_servers();
+
+/// What Waystation makes use of: ServerOptions::without, for a server that has no more than RFC 3501.
+std::vector<std::string> all_extensions();
 
 /// Every kind, for a parameterized suite.
 std::vector<ServerKind> all_server_kinds();

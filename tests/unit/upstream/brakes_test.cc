@@ -14,7 +14,6 @@ namespace upstream {
 namespace {
 
 using namespace std::chrono_literals;
-using support::Direction;
 using support::ScriptedServer;
 
 // ---- Looks that are repeated ----

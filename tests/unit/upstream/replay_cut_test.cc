@@ -11,7 +11,7 @@
 namespace upstream {
 namespace {
 
-using support::Direction;
+using Direction = support::LinkDirection;
 
 struct Server {
   const char* name;
@@ -46,6 +46,11 @@ class ReplayCutTest : public ReplayFixture, public testing::WithParamInterface<C
     if (!kind().bodies) serve_headers_alone();
     ReplayFixture::serve({.uidplus = server().uidplus, .move = server().move});
   }
+  void serve_inbox() {
+    serve();
+    for (const std::string& letter : letters(kind().letters, 0)) server_->deliver("INBOX", letter);
+    ASSERT_EQ(settled(), "");
+  }
   static const Server& server() { return std::get<Server>(GetParam()); }
   static const Kind& kind() { return std::get<Kind>(GetParam()); }
   void sweep(const std::vector<Step>& steps) {
@@ -59,55 +64,17 @@ class ReplayCutTest : public ReplayFixture, public testing::WithParamInterface<C
 
 TEST_P(ReplayCutTest, AppendThenExpunge) {
   serve();
-  imap::SequenceSet made;
-  sweep({[&](std::uint64_t round) {
-           Contents expected = contents();
-           const std::vector<std::string> batch = letters(kind().letters, round);
-           expected["Work"].insert(batch.begin(), batch.end());
-           made = append_all("Work", batch);
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].clear();
-           EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
-           return expected;
-         }});
+  sweep(append_then_expunge(kind().letters));
 }
 
 TEST_P(ReplayCutTest, CopyThenExpunge) {
-  serve();
-  const std::vector<std::string> batch = letters(kind().letters, 0);
-  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
-  ASSERT_EQ(settled(), "");
-  sweep({[&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].insert(batch.begin(), batch.end());
-           EXPECT_TRUE(run(account_->copy(id_of("INBOX"), all_uids("INBOX"), id_of("Work"))));
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].clear();
-           EXPECT_TRUE(run(account_->expunge(id_of("Work"), all_uids("Work"), true)));
-           return expected;
-         }});
+  serve_inbox();
+  sweep(copy_then_expunge());
 }
 
 TEST_P(ReplayCutTest, MoveToAndFro) {
-  serve();
-  const std::vector<std::string> batch = letters(kind().letters, 0);
-  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
-  ASSERT_EQ(settled(), "");
-  const auto move = [&](const std::string& from, const std::string& to) {
-    Contents expected = contents();
-    expected[to].insert(batch.begin(), batch.end());
-    expected[from].clear();
-    EXPECT_TRUE(run(account_->move(id_of(from), all_uids(from), id_of(to))));
-    return expected;
-  };
-  sweep({[&](std::uint64_t) { return move("INBOX", "Work"); },
-         [&](std::uint64_t) { return move("Work", "INBOX"); }});
+  serve_inbox();
+  sweep(move_to_and_fro());
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ReplayCutTest,
@@ -120,27 +87,7 @@ class FolderCutTest : public ReplayFixture, public testing::WithParamInterface<D
 
 TEST_P(FolderCutTest, CreateAppendRenameDelete) {
   serve();
-  sweep(GetParam(), 0, 1,
-        {[&](std::uint64_t round) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->create_mailbox("New", 0)));
-           expected["New"] = {letters(Letters::kWithId, round)[0]};
-           append_all("New", letters(Letters::kWithId, round));
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->rename_mailbox("New", "Newer")));
-           expected["Newer"] = expected["New"];
-           expected.erase("New");
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->delete_mailbox("Newer")));
-           expected.erase("Newer");
-           return expected;
-         }});
+  sweep(GetParam(), 0, 1, create_append_rename_delete(Letters::kWithId));
 }
 
 // EXPUNGE without UIDPLUS takes all that is \Deleted: what somebody else has marked must stay.
