@@ -78,9 +78,11 @@ class CutTest : public WritesFixture, public testing::WithParamInterface<Case> {
     auto link = support::FaultyLink::start(server_->port());
     ASSERT_TRUE(link) << link.error().text();
     link_ = std::move(*link);
+    settings_.upstream->compress = false;  // each byte of the protocol
     settings_.upstream->user = server_->user();
     settings_.upstream->password.plain = Secret(server_->password());
     start(link_->port());
+    worker_->set_trace(std::getenv("TRACE") != nullptr);
     ASSERT_EQ(settled(), "");
   }
 

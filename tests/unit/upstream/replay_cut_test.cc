@@ -98,15 +98,13 @@ TEST_P(FolderCutTest, ExpungeWithoutUidplusSparesWhatOthersMarked) {
   ASSERT_EQ(settled(), "");
   imap::SequenceSet made;
   sweep(GetParam(), 0, 3,
-        {[&](std::uint64_t round) {
-           Contents expected = contents();
+        {[&](std::uint64_t round, Contents expected) {
            made = append_all("Work", letters(Letters::kWithId, round));
            expected["Work"].insert(letters(Letters::kWithId, round)[0]);
            return expected;
          },
-         [&](std::uint64_t) {
+         [&](std::uint64_t, Contents expected) {
            EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
-           Contents expected = contents();
            expected["Work"] = {mail(900)};
            return expected;
          }});
