@@ -320,6 +320,7 @@ class ModelServer::Core {
     for (const std::string& mailbox : moved) {
       auto box = boxes_.extract(mailbox);
       box.key().replace(0, from.size(), to);
+      if (options_.renames_anew) box.mapped().renumber();
       boxes_.insert(std::move(box));
     }
     return "OK done";

@@ -20,6 +20,7 @@ struct ModelOptions {
   bool uidplus = true;
   bool move = true;
   bool idle = true;
+  bool renames_anew = false;     // RENAME gives a new UIDVALIDITY, as Courier's does
   bool confuses_absent = false;  // UIDs that are not there are BAD, or mean a neighbour
   UidTelling telling = UidTelling::kTruth;
   std::size_t max_connections = 1'000;  // one more is turned away
