@@ -193,7 +193,8 @@ Task<Result<>> Replaying::refused(std::vector<JournalSeq> entries, Error error) 
 }
 
 Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
-  if (!client_->is_alive()) co_return fail(std::move(error));
+  const bool is_stopped = error.code() == Errc::kCancelled;
+  if (is_stopped || !client_->is_alive()) co_return fail(std::move(error));
   const bool too_often = std::ranges::any_of(entries, [this](JournalSeq seq) {
     const auto now = account_->journal().find(seq);
     return now != account_->journal().end() && now->second.attempts >= kMaxAttempts;

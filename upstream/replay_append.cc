@@ -196,7 +196,7 @@ Task<Result<>> Replaying::append_together(cache::MailboxId to, std::deque<Upload
     const cache::InFlight note = note_of(arrived.front());
     Result<cache::ReplayedUids> found = co_await find_created(to, note, sought, created.uids, true);
     if (found && found->uids.size() < sought.size()) {
-      (void)co_await sleep_for(client_->connection().loop(), kUnseen, std::stop_token());
+      (void)co_await sleep_for(client_->connection().loop(), kUnseen, options_.stop);
       found = co_await find_created(to, note, std::move(sought), created.uids, true);
     }
     if (!found) {

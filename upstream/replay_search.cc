@@ -141,7 +141,7 @@ Task<Result<cache::ReplayedUids>> Replaying::find_sent(cache::MailboxId to, cach
                                                        std::vector<Sought> sought) {
   Result<cache::ReplayedUids> found = co_await find_created(to, note, sought);
   if (!found || found->uids.size() == sought.size()) co_return found;
-  (void)co_await sleep_for(client_->connection().loop(), options_.settle, std::stop_token());
+  CO_TRY_VOID(co_await sleep_for(client_->connection().loop(), options_.settle, options_.stop));
   co_return co_await find_created(to, note, std::move(sought));
 }
 

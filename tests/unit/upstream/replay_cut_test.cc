@@ -2,6 +2,7 @@
 // there twice, and both sides end equal.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -110,24 +111,42 @@ TEST_P(FolderCutTest, ExpungeWithoutUidplusSparesWhatOthersMarked) {
          }});
 }
 
+// Where two seconds lie between the two looks for a message that was under way.
+class SecondLookForSentTest : public ReplayFixture {
+ protected:
+  // Ends after the first look for `letter`.
+  void send_and_look(const std::string& letter) {
+    settings_.sync.reconnect_min = std::chrono::milliseconds(500);
+    settings_.sync.reconnect_max = std::chrono::milliseconds(500);
+    ASSERT_NO_FATAL_FAILURE(serve());
+    server_->deliver("Work", letters(Letters::kWithId, 1)[0]);
+    look_around();
+    ASSERT_EQ(settled(), "");
+    server_->hang_up_on("APPEND", false);
+    append_all("Work", {letter});
+    ASSERT_TRUE(wait([this] { return server_->count("APPEND") == 1; }));
+    const std::size_t looks = server_->count("UID FETCH");
+    ASSERT_TRUE(wait([&] { return server_->count("UID FETCH") > looks; }));
+  }
+};
+
 // A server may be at the message still when the next connection looks for it (Courier).
-TEST_F(ReplayFixture, AMessageThatArrivesAfterTheFirstLookForItIsNotSentAgain) {
-  settings_.sync.reconnect_min = std::chrono::milliseconds(500);
-  settings_.sync.reconnect_max = std::chrono::milliseconds(500);
-  ASSERT_NO_FATAL_FAILURE(serve());
-  server_->deliver("Work", letters(Letters::kWithId, 1)[0]);
-  look_around();
-  ASSERT_EQ(settled(), "");
+TEST_F(SecondLookForSentTest, FindsAMessageThatArrivesAfterTheFirst) {
   const std::string letter = letters(Letters::kWithId, 2)[0];
-  server_->hang_up_on("APPEND", false);
-  append_all("Work", {letter});
-  ASSERT_TRUE(wait([this] { return server_->count("APPEND") == 1; }));
-  const std::size_t looks = server_->count("UID FETCH");
-  ASSERT_TRUE(wait([&] { return server_->count("UID FETCH") > looks; }));
+  ASSERT_NO_FATAL_FAILURE(send_and_look(letter));
   server_->deliver("Work", letter);
   ASSERT_EQ(settled(), "");
   EXPECT_EQ(server_->count("APPEND"), 1U);
   EXPECT_EQ(contents()["Work"].count(letter), 1U);
+}
+
+TEST_F(SecondLookForSentTest, IsNotWaitedForByAStop) {
+  ASSERT_NO_FATAL_FAILURE(send_and_look(letters(Letters::kWithId, 2)[0]));
+  run(sleep_for(loop(), std::chrono::milliseconds(50), {}));  // the first look has its answer
+  const auto begin = std::chrono::steady_clock::now();
+  stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_FALSE(nothing_unsent());
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, FolderCutTest,
