@@ -79,12 +79,13 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   CO_TRY_VOID(co_await select(to));
   cache::ReplayedUids found;
   found.uid_validity = selected_state_.uid_validity;
-  if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
-    co_return found;
-  }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(to));
   imap::FetchCommand command;
   command.uid = true;
+  if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
+    // Numbered anew meanwhile: it may be any that is not ours.
+    note.uid_next = imap::Uid(1);
+  }
   command.set = imap::SequenceSet::from(std::max(1U, note.uid_next.value()));
   command.items = {{imap::FetchKind::kUid}, {imap::FetchKind::kRfc822Size}};
   imap::Section header;
