@@ -127,7 +127,8 @@ class ProxyFixture : public testing::Test {
   }
   Result<SeenTree> upstream_tree() const {
     TRY(const auto client, server_->login());
-    return read_tree(client.get(), [this](const std::string& name) { return server_->local_name(name); });
+    return read_tree(client.get(),
+                     [this](const std::string& name) { return server_->local_name(name); });
   }
 
   /// Promise 3 of the design: when writes stop and the link is up, both sides are equal.

@@ -101,7 +101,8 @@ class RealServer {
 /// Errors: kUnavailable with what apt said.
 Result<std::filesystem::path> fetched_servers();
 
-/// What Waystation makes use of: ServerOptions::without, for a server that has no more than RFC 3501.
+/// What Waystation makes use of: ServerOptions::without, for a server that has no more than RFC
+/// 3501.
 std::vector<std::string> all_extensions();
 
 /// Every kind, for a parameterized suite.
