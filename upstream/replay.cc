@@ -202,6 +202,7 @@ Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
   if (too_often) {
     options_.log.error("what became of a write cannot be found out: {}", error.text());
     (void)co_await account_->park(entries, error.text(), true);
+    done_.insert(entries.begin(), entries.end());
     co_return Result<>();
   }
   const std::int64_t when = now_seconds() + kUnfinishedSeconds;

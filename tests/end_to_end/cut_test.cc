@@ -1,14 +1,15 @@
 // The link to a real server is cut after every byte of a write, in either direction: what was
 // written is there once, and both sides end equal.
 //
-// WAYSTATION_EVERY_BYTE=1 does just that, for hours. Without it each test cuts after one byte in 211
-// for each kind of messages, and begins at another one: a sample, no proof.
+// WAYSTATION_EVERY_BYTE=1 does just that, for hours. Without it each test cuts after one byte in
+// 211 for each kind of messages, and begins at another one: a sample, no proof.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -30,6 +31,7 @@ struct Server {
   ServerKind kind;
   bool is_plain = false;  // without all extensions
 };
+void PrintTo(const Server& server, std::ostream* out) { *out << server.name; }
 constexpr Server kServers[] = {{"Dovecot", ServerKind::kDovecot},
                                {"DovecotPlain", ServerKind::kDovecot, true},
                                {"Cyrus", ServerKind::kCyrus},
@@ -41,6 +43,7 @@ struct NamedWrite {
   const char* name;
   Write write;
 };
+void PrintTo(const NamedWrite& write, std::ostream* out) { *out << write.name; }
 constexpr NamedWrite kWrites[] = {{"AppendThenExpunge", Write::kAppendThenExpunge},
                                   {"CopyThenExpunge", Write::kCopyThenExpunge},
                                   {"MoveToAndFro", Write::kMoveToAndFro},
