@@ -58,8 +58,6 @@ class RealServer {
   std::string mailbox_name(std::string_view name) const;
   /// The other way round.
   std::string local_name(std::string name) const;
-  char separator() const { return separator_; }
-  const std::string& prefix() const { return prefix_; }
 
   Result<std::unique_ptr<RawImap>> login() const;
   /// Adds messages to `mailbox` (the server's own name), which is made when it is missing.
@@ -101,8 +99,7 @@ class RealServer {
 /// Errors: kUnavailable with what apt said.
 Result<std::filesystem::path> fetched_servers();
 
-/// What Waystation makes use of: ServerOptions::without, for a server that has no more than RFC
-/// 3501.
+/// For ServerOptions::without: a server that has little more than RFC 3501.
 std::vector<std::string> all_extensions();
 
 /// Every kind, for a parameterized suite.
