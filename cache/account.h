@@ -216,7 +216,9 @@ class Account {
   Task<Result<>> retry_later(std::vector<JournalSeq> entries, std::string answer,
                              std::int64_t next_try);
   /// They never will: the local view keeps what the user did, "Recovered" what it would lose.
-  Task<Result<>> park(std::vector<JournalSeq> entries, std::string answer);
+  /// `may_have_happened`: what is in flight stays noted, so that it is looked for at a retry.
+  Task<Result<>> park(std::vector<JournalSeq> entries, std::string answer,
+                      bool may_have_happened = false);
   /// The operator's `queue retry` and `queue drop`.
   Task<Result<>> unpark(std::vector<JournalSeq> entries);
   Task<Result<>> drop(std::vector<JournalSeq> entries);

@@ -103,8 +103,10 @@ struct JournalEntry {
 };
 
 /// Whether upstream may know of it already: then only upstream's state tells what became of it.
+/// Not while it is parked: nobody asks then.
 inline bool was_sent(const JournalEntry& entry) {
-  return entry.state == JournalState::kInFlight || entry.in_flight.has_value();
+  return entry.state == JournalState::kInFlight ||
+         (entry.state == JournalState::kPending && entry.in_flight.has_value());
 }
 
 /// Encodes an entry's value as docs/storage.md describes; any bytes decode to an entry or an error.

@@ -126,7 +126,11 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   if (pair == created->uids.end() || pair->first != uid) return;
   Edit edit(change, found->box);
   MessageEntry* entry = edit.find_any(uid);
-  if (entry != nullptr && found->box->find_upstream(pair->second) == nullptr) {
+  const MessageEntry* known = found->box->find_upstream(pair->second);
+  if (known != nullptr && known != entry) {
+    // A sync has found it while its entry was parked: one row is enough.
+    vanish_in(change, found->box, imap::SequenceSet::of(uid.value(), uid.value()));
+  } else if (entry != nullptr && known == nullptr) {
     edit.bind(entry, pair->second);
     // What the sync would find: by these a mailbox is known again that is renamed upstream now.
     MailboxRecord* record = found->box->record_.get();
@@ -251,13 +255,14 @@ Task<Result<>> Account::retry_later(std::vector<JournalSeq> entries, std::string
   co_return co_await submit(std::move(change));
 }
 
-Task<Result<>> Account::park(std::vector<JournalSeq> entries, std::string answer) {
+Task<Result<>> Account::park(std::vector<JournalSeq> entries, std::string answer,
+                             bool may_have_happened) {
   CO_TRY(entries, co_await entries_ready(std::move(entries)));
   Change change(this);
   for (const JournalSeq seq : entries) {
     change.edit_entry(seq, [&](JournalEntry* entry) {
       entry->state = JournalState::kParked;
-      entry->in_flight.reset();
+      if (!may_have_happened) entry->in_flight.reset();
       entry->last_answer = answer;
     });
     // A message that upstream refuses for good stays where the user put it, and is shown where it

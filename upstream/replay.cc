@@ -193,12 +193,18 @@ Task<Result<>> Replaying::refused(std::vector<JournalSeq> entries, Error error) 
 }
 
 Task<Result<>> Replaying::unfinished(Seqs entries, Error error) {
-  if (!client_->is_alive()) co_return fail(std::move(error));
+  const bool is_stopped = error.code() == Errc::kCancelled;
+  if (is_stopped || !client_->is_alive()) co_return fail(std::move(error));
   const bool too_often = std::ranges::any_of(entries, [this](JournalSeq seq) {
     const auto now = account_->journal().find(seq);
     return now != account_->journal().end() && now->second.attempts >= kMaxAttempts;
   });
-  if (too_often) co_return co_await refused(std::move(entries), std::move(error));
+  if (too_often) {
+    options_.log.error("what became of a write cannot be found out: {}", error.text());
+    (void)co_await account_->park(entries, error.text(), true);
+    done_.insert(entries.begin(), entries.end());
+    co_return Result<>();
+  }
   const std::int64_t when = now_seconds() + kUnfinishedSeconds;
   options_.log.warning("a write is looked at again in {} s: {}", kUnfinishedSeconds, error.text());
   note_next_try(when);

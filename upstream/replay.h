@@ -3,6 +3,7 @@
 
 #include <map>
 #include <set>
+#include <stop_token>
 #include <string>
 
 #include "base/log.h"
@@ -22,6 +23,7 @@ struct ReplayOptions {
   // What is to be looked at again, and not before when, in seconds since 1970. Never null.
   std::map<cache::JournalSeq, std::int64_t>* put_off = nullptr;
   Log log;
+  std::stop_token stop = {};  // ends its pauses; commands end with the connection
 };
 
 struct ReplayOutcome {

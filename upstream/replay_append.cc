@@ -77,7 +77,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
                                Error(Errc::kNotFound, "the mailbox is not there upstream"));
   }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(op.mailbox));
-  const bool was_cut = entry.state == cache::JournalState::kInFlight && entry.in_flight;
+  const bool was_cut = entry.in_flight.has_value();
   std::uint64_t bytes = 0;
   const auto count = [&](const cache::JournalAppend& append) {
     const cache::MessageEntry* row = std::as_const(*mailbox).find_any(append.uid);
@@ -109,8 +109,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalAppend op) {
   if (was_cut) {
     std::vector<Sought> sought;
     for (const Upload& upload : uploads) sought.push_back({upload.op.uid, upload.digest});
-    Result<cache::ReplayedUids> found =
-        co_await find_sent(op.mailbox, *entry.in_flight, std::move(sought));
+    Result<cache::ReplayedUids> found = co_await find_sent(op.mailbox, entry, std::move(sought));
     if (!found) co_return co_await unfinished(entries, found.error());
     const auto is_there = [&](imap::Uid uid) {
       return std::ranges::any_of(found->uids,
@@ -194,10 +193,11 @@ Task<Result<>> Replaying::append_together(cache::MailboxId to, std::deque<Upload
   if (!sought.empty() && client_->is_alive()) {
     // Without UIDPLUS: looked up in the destination.
     const cache::InFlight note = note_of(arrived.front());
-    Result<cache::ReplayedUids> found = co_await find_created(to, note, sought, created.uids, true);
+    Result<cache::ReplayedUids> found =
+        co_await find_created(to, note, sought, created.uids, Among::kSure);
     if (found && found->uids.size() < sought.size()) {
-      (void)co_await sleep_for(client_->connection().loop(), kUnseen, std::stop_token());
-      found = co_await find_created(to, note, std::move(sought), created.uids, true);
+      (void)co_await sleep_for(client_->connection().loop(), kUnseen, options_.stop);
+      found = co_await find_created(to, note, std::move(sought), created.uids, Among::kSure);
     }
     if (!found) {
       CO_TRY_VOID(co_await unfinished(arrived, found.error()));

@@ -44,7 +44,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
   if (!source && source.error().code() != Errc::kNotFound) co_return fail(source.error());
   CO_TRY(const cache::MailboxRef destination, co_await account_->open_mailbox(op.to));
 
-  const bool was_cut = entry.state == cache::JournalState::kInFlight && entry.in_flight;
+  const bool was_cut = entry.in_flight.has_value();
   Seqs entries = {entry.seq};
   if (!alone_.contains(entry.seq)) {
     std::set<imap::Uid> taken;  // one command copies a message once
@@ -79,8 +79,7 @@ Task<Result<>> Replaying::perform(JournalEntry entry, cache::JournalCopy op) {
     }
     Result<std::vector<Sought>> sought = co_await sought_in(destination, std::move(made));
     if (!sought) co_return co_await unfinished(entries, sought.error());
-    Result<cache::ReplayedUids> found =
-        co_await find_sent(op.to, *entry.in_flight, std::move(*sought));
+    Result<cache::ReplayedUids> found = co_await find_sent(op.to, entry, std::move(*sought));
     if (!found) co_return co_await unfinished(entries, found.error());
     created = std::move(*found);
     for (const auto& [ours, theirs] : created.uids) arrived.insert(ours);

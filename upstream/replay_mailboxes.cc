@@ -45,6 +45,7 @@ Task<Result<>> Replaying::bind(cache::MailboxId mailbox, std::string name, bool 
   cache::UpstreamState state = record->upstream;
   state.name = std::move(name);
   state.delimiter = options_.space.delimiter;
+  state.last_good_check = 0;  // not looked at under this name
   // It can be selected here all the time, also while upstream is away.
   if (is_made_here) state.uids_known = !state.name.empty();
   co_return co_await account_->set_upstream_state(mailbox, std::move(state));
@@ -63,14 +64,19 @@ Task<Result<>> Replaying::leave_mailbox() {
 // Somebody deleted it, and has made or renamed another one to its name: that one is not meant.
 Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
   const cache::MailboxRecord* record = account_->find_mailbox(op.mailbox);
-  const imap::UidValidity known =
-      record == nullptr ? imap::UidValidity() : record->upstream.uid_validity;
-  if (!known.is_set()) co_return false;
+  const cache::UpstreamState known = record == nullptr ? cache::UpstreamState() : record->upstream;
+  if (!known.uid_validity.is_set()) co_return false;
   // Where STATUS is refused, DELETE will tell why.
   CO_TRY(const Counters told, co_await status_of(client_, {op.upstream_name}));
   const auto found = told.items.find(op.upstream_name);
-  if (found == told.items.end() || !found->second.uid_validity) co_return false;
-  co_return *found->second.uid_validity != known;
+  if (found == told.items.end()) co_return false;
+  const imap::StatusItems& items = found->second;
+  if (!items.uid_validity || *items.uid_validity == known.uid_validity) co_return false;
+  // Courier numbers a mailbox anew that is renamed: of one that was renamed by us, and not looked
+  // at since, UIDVALIDITY tells nothing.
+  const bool may_be_it =
+      known.last_good_check == 0 && items.uid_next && items.uid_next->value() >= known.uid_next;
+  co_return !may_be_it;
 }
 
 Task<Result<bool>> Replaying::is_there_as(cache::MailboxId mailbox, std::string name) {
@@ -170,6 +176,7 @@ Task<Result<>> Replaying::bind_below(std::string from, std::string to) {
     if (record == nullptr || !record->upstream.name.starts_with(from)) return;
     cache::UpstreamState state = record->upstream;
     state.name.replace(0, from.size(), to);
+    state.last_good_check = 0;
     below.emplace(record->id, std::move(state));
   };
   for (const auto& [name, record] : account_->mailboxes()) add(record);

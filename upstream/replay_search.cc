@@ -73,18 +73,19 @@ Task<Result<>> Replaying::note_in_flight(Seqs entries, cache::MailboxId mailbox)
 
 Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, cache::InFlight note,
                                                           std::vector<Sought> sought, UidPairs told,
-                                                          bool surely) {
+                                                          Among among) {
   client_->set_selected({});  // what is new there must be seen
   selected_ = {};
   CO_TRY_VOID(co_await select(to));
   cache::ReplayedUids found;
   found.uid_validity = selected_state_.uid_validity;
-  if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
-    co_return found;
-  }
   CO_TRY(const cache::MailboxRef mailbox, co_await account_->open_mailbox(to));
   imap::FetchCommand command;
   command.uid = true;
+  if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
+    // Numbered anew meanwhile: it may be any that is not ours.
+    note.uid_next = imap::Uid(1);
+  }
   command.set = imap::SequenceSet::from(std::max(1U, note.uid_next.value()));
   command.items = {{imap::FetchKind::kUid}, {imap::FetchKind::kRfc822Size}};
   imap::Section header;
@@ -93,6 +94,7 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   struct Candidate {
     imap::Uid uid;
     cache::Digest digest;
+    imap::Uid ours;  // not set: none
   };
   std::vector<Candidate> candidates;
   Exchange exchange;
@@ -100,10 +102,12 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
     auto* fetched = std::get_if<imap::FetchResponse>(&response);
     if (fetched == nullptr) return false;
     if (!fetched->uid || fetched->uid->value() < note.uid_next.value()) return true;
-    if (mailbox->find_upstream(*fetched->uid) != nullptr) return true;
+    const cache::MessageEntry* row = mailbox->find_upstream(*fetched->uid);
+    if (row != nullptr && among != Among::kSynced) return true;
     for (const imap::FetchedData& data : fetched->data) {
-      candidates.push_back(
-          {*fetched->uid, cache::digest_of(data.bytes, fetched->size_bytes.value_or(0))});
+      candidates.push_back({*fetched->uid,
+                            cache::digest_of(data.bytes, fetched->size_bytes.value_or(0)),
+                            row == nullptr ? imap::Uid() : row->uid});
     }
     return true;
   };
@@ -124,6 +128,8 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
         const bool same = candidate.digest.message_id == one.digest.message_id &&
                           std::ranges::equal(candidate.digest.header_hash, one.digest.header_hash);
         if (!same || (by_size && candidate.digest.size != one.digest.size)) continue;
+        // What was here before it is another one.
+        if (candidate.ours.is_set() && candidate.ours < one.uid) continue;
         if (!taken.insert(candidate.uid).second) continue;
         matched.insert(one.uid);
         found.uids.emplace_back(one.uid, candidate.uid);
@@ -131,18 +137,22 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
       }
     }
   }
-  if (surely && found.uids.empty() && sought.size() == 1 && candidates.size() == 1) {
+  if (among == Among::kSure && found.uids.empty() && sought.size() == 1 && candidates.size() == 1) {
     found.uids.emplace_back(sought.front().uid, candidates.front().uid);
   }
   co_return found;
 }
 
-Task<Result<cache::ReplayedUids>> Replaying::find_sent(cache::MailboxId to, cache::InFlight note,
+Task<Result<cache::ReplayedUids>> Replaying::find_sent(cache::MailboxId to,
+                                                       cache::JournalEntry entry,
                                                        std::vector<Sought> sought) {
-  Result<cache::ReplayedUids> found = co_await find_created(to, note, sought);
+  const bool was_parked = entry.state == cache::JournalState::kPending;
+  const Among among = was_parked ? Among::kSynced : Among::kNew;
+  Result<cache::ReplayedUids> found =
+      co_await find_created(to, *entry.in_flight, sought, {}, among);
   if (!found || found->uids.size() == sought.size()) co_return found;
-  (void)co_await sleep_for(client_->connection().loop(), options_.settle, std::stop_token());
-  co_return co_await find_created(to, note, std::move(sought));
+  CO_TRY_VOID(co_await sleep_for(client_->connection().loop(), options_.settle, options_.stop));
+  co_return co_await find_created(to, *entry.in_flight, std::move(sought), {}, among);
 }
 
 Task<Result<std::vector<Replaying::Sought>>> Replaying::sought_in(cache::MailboxRef mailbox,

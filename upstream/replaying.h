@@ -104,15 +104,20 @@ class Replaying {
     return same && uid.value() >= note.uid_next.value();
   }
   using UidPairs = std::vector<std::pair<imap::Uid, imap::Uid>>;  // ours, upstream's
-  // Looks in the destination, from the noted UIDNEXT on, for messages that are not ours yet, nor
-  // `told` of. `surely`: upstream has said that it has them: one message that is new there is the
-  // one that is sought, whatever the server has made of its header.
+  // What is looked at, besides messages that are not ours yet.
+  enum class Among {
+    kNew,
+    kSure,   // upstream has said that it has them: one that is new there is the one that is sought,
+             // whatever the server has made of its header
+    kSynced  // those that a sync may have found while the entry was parked
+  };
+  // Looks in the destination, from the noted UIDNEXT on, for messages that are not `told` of.
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,
                                                  std::vector<Sought> sought, UidPairs told = {},
-                                                 bool surely = false);
+                                                 Among among = Among::kNew);
   // The same for what was under way when a connection broke: looked for twice, as the server may
   // not have come to it yet. RFC 3501 has no way to ask whether it has.
-  Task<Result<cache::ReplayedUids>> find_sent(cache::MailboxId to, cache::InFlight note,
+  Task<Result<cache::ReplayedUids>> find_sent(cache::MailboxId to, cache::JournalEntry entry,
                                               std::vector<Sought> sought);
   // What to look for of these rows of ours, as far as their headers are cached.
   Task<Result<std::vector<Sought>>> sought_in(cache::MailboxRef mailbox,

@@ -552,7 +552,7 @@ class Worker::Impl {
     CO_TRY(const ReplayOutcome outcome,
            co_await replay(client, account_,
                            {*space_, settle_time(), !tier_.uid_next_lies, &put_off_,
-                            log_.with_session("replay")}));
+                            log_.with_session("replay"), tasks_.stop_token()}));
     replay_again_ = outcome.next_try;
     for (const cache::MailboxId mailbox : outcome.renumbered) {
       // One that cannot be brought in step is not tried without a pause.

@@ -62,10 +62,7 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
   void SetUp() override {
     random_.seed(GetParam().seed * 4 + static_cast<unsigned>(GetParam().kind));
     ServerOptions server;
-    if (GetParam().plain) {
-      server.without = {"QRESYNC",     "CONDSTORE",     "UIDPLUS",          "MOVE",   "ESEARCH",
-                        "LIST-STATUS", "LIST-EXTENDED", "COMPRESS=DEFLATE", "NOTIFY", "LITERAL+"};
-    }
+    if (GetParam().plain) server.without = all_extensions();
     ASSERT_NO_FATAL_FAILURE(start_server(GetParam().kind, server));
     has_keywords_ = GetParam().kind != ServerKind::kImap4d;
     const auto client = upstream();
@@ -660,7 +657,7 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     return word;
   }
   std::string local_name_if(Side side, const std::string& name) const {
-    return side == Side::kHere ? name : local_name(name);
+    return side == Side::kHere ? name : server_->local_name(name);
   }
 
   std::string queue() {

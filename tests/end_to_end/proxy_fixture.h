@@ -121,18 +121,14 @@ class ProxyFixture : public testing::Test {
     return *reply;
   }
 
-  std::string local_name(std::string name) const {
-    if (name.starts_with(server_->prefix())) name.erase(0, server_->prefix().size());
-    std::ranges::replace(name, server_->separator(), '/');
-    return name;
-  }
   Result<SeenTree> local_tree() const {
     TRY(const auto client, proxy_->login());
     return read_tree(client.get(), [](const std::string& name) { return name; });
   }
   Result<SeenTree> upstream_tree() const {
     TRY(const auto client, server_->login());
-    return read_tree(client.get(), [this](const std::string& name) { return local_name(name); });
+    return read_tree(client.get(),
+                     [this](const std::string& name) { return server_->local_name(name); });
   }
 
   /// Promise 3 of the design: when writes stop and the link is up, both sides are equal.

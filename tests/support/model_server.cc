@@ -112,7 +112,7 @@ class ModelServer::Core {
   struct Cut {
     bool armed = false;
     bool done = false;
-    Direction direction = Direction::kToServer;
+    LinkDirection direction = LinkDirection::kToServer;
     std::uint64_t after = 0;
     std::array<std::uint64_t, 2> carried{};
   };
@@ -169,8 +169,8 @@ class ModelServer::Core {
   // ---- The link ----
 
   // How many of `bytes` get through; fewer than asked for: the connection ends here.
-  std::size_t carry(Direction direction, std::size_t bytes) {
-    std::uint64_t& carried = cut_.carried[direction == Direction::kToServer ? 0 : 1];
+  std::size_t carry(LinkDirection direction, std::size_t bytes) {
+    std::uint64_t& carried = cut_.carried[direction == LinkDirection::kToServer ? 0 : 1];
     const bool cuts = cut_.armed && cut_.direction == direction && carried + bytes > cut_.after;
     const std::size_t through = cuts ? cut_.after - carried : bytes;
     carried += through;
@@ -183,7 +183,7 @@ class ModelServer::Core {
 
   bool send(Session* session, std::string_view bytes) {
     if (session->muted) return true;
-    const std::size_t through = carry(Direction::kToClient, bytes.size());
+    const std::size_t through = carry(LinkDirection::kToClient, bytes.size());
     const bool is_cut = through < bytes.size();
     bytes = bytes.substr(0, through);
     while (!bytes.empty()) {
@@ -201,7 +201,7 @@ class ModelServer::Core {
     if (got <= 0) return false;
     const std::lock_guard lock(mutex_);
     const auto size = static_cast<std::size_t>(got);
-    const std::size_t through = carry(Direction::kToServer, size);
+    const std::size_t through = carry(LinkDirection::kToServer, size);
     session->input.append(chunk.data(), through);
     if (through < size) ::shutdown(session->socket, SHUT_RDWR);
     return through > 0;
@@ -320,6 +320,7 @@ class ModelServer::Core {
     for (const std::string& mailbox : moved) {
       auto box = boxes_.extract(mailbox);
       box.key().replace(0, from.size(), to);
+      if (options_.renames_anew) box.mapped().renumber();
       boxes_.insert(std::move(box));
     }
     return "OK done";
@@ -531,12 +532,12 @@ std::vector<std::string> ModelServer::mailboxes() const {
     return names;
   });
 }
-void ModelServer::cut(Direction direction, std::uint64_t after) {
+void ModelServer::cut(LinkDirection direction, std::uint64_t after) {
   core_->locked([&] { core_->cut_ = {true, false, direction, after, {}}; });
 }
-std::uint64_t ModelServer::carried(Direction direction) const {
+std::uint64_t ModelServer::carried(LinkDirection direction) const {
   return core_->locked(
-      [&] { return core_->cut_.carried[direction == Direction::kToServer ? 0 : 1]; });
+      [&] { return core_->cut_.carried[direction == LinkDirection::kToServer ? 0 : 1]; });
 }
 bool ModelServer::was_cut() const {
   return core_->locked([&] { return core_->cut_.done; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tests/support/faulty_link.h"
 
 namespace support {
 
@@ -19,6 +20,7 @@ struct ModelOptions {
   bool uidplus = true;
   bool move = true;
   bool idle = true;
+  bool renames_anew = false;     // RENAME gives a new UIDVALIDITY, as Courier's does
   bool confuses_absent = false;  // UIDs that are not there are BAD, or mean a neighbour
   UidTelling telling = UidTelling::kTruth;
   std::size_t max_connections = 1'000;  // one more is turned away
@@ -31,10 +33,6 @@ struct ModelMessage {
   std::string flags;  // separated by spaces, as they were stored
   std::string bytes;
 };
-
-/// How a link breaks: the connection that carries the byte closes there. Bytes are counted over all
-/// connections from cut() on.
-enum class Direction { kToServer, kToClient };
 
 /// Listens on a free port of 127.0.0.1, takes any login, and begins with an empty INBOX.
 ///
@@ -74,10 +72,11 @@ class ModelServer {
   /// Nothing is heard any more on the connections that there are: they stay open, and what the
   /// client sends is lost. New ones work.
   void mute();
-  /// Closes the connection that carries byte `after` + 1 in this direction, once.
-  void cut(Direction direction, std::uint64_t after);
+  /// Closes the connection that carries byte `after` + 1 in this direction, once; counted over all
+  /// connections from now on.
+  void cut(LinkDirection direction, std::uint64_t after);
   /// Bytes carried in this direction since the last cut().
-  std::uint64_t carried(Direction direction) const;
+  std::uint64_t carried(LinkDirection direction) const;
   /// Whether the cut has happened.
   bool was_cut() const;
   /// The next command of this name closes the connection: before it is carried out, or after it but

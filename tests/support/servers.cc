@@ -89,6 +89,11 @@ std::vector<ServerKind> all_server_kinds() {
   return {ServerKind::kDovecot, ServerKind::kCyrus, ServerKind::kCourier, ServerKind::kImap4d};
 }
 
+std::vector<std::string> all_extensions() {
+  return {"QRESYNC",     "CONDSTORE",     "UIDPLUS",          "MOVE",   "ESEARCH",
+          "LIST-STATUS", "LIST-EXTENDED", "COMPRESS=DEFLATE", "NOTIFY", "LITERAL+"};
+}
+
 Account server_account() {
   const passwd* entry = ::geteuid() == 0 ? ::getpwnam("nobody") : ::getpwuid(::geteuid());
   if (entry == nullptr) return {};
@@ -211,6 +216,12 @@ std::string RealServer::mailbox_name(std::string_view name) const {
   std::string result = prefix_ + std::string(name);
   std::ranges::replace(result, '/', separator_);
   return result;
+}
+
+std::string RealServer::local_name(std::string name) const {
+  if (name.starts_with(prefix_)) name.erase(0, prefix_.size());
+  std::ranges::replace(name, separator_, '/');
+  return name;
 }
 
 Result<std::unique_ptr<RawImap>> RealServer::login() const {

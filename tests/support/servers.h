@@ -56,8 +56,8 @@ class RealServer {
   virtual std::string password() const { return "wonderland"; }
   /// What a mailbox called `name` (separator "/") is called at this server.
   std::string mailbox_name(std::string_view name) const;
-  char separator() const { return separator_; }
-  const std::string& prefix() const { return prefix_; }
+  /// The other way round.
+  std::string local_name(std::string name) const;
 
   Result<std::unique_ptr<RawImap>> login() const;
   /// Adds messages to `mailbox` (the server's own name), which is made when it is missing.
@@ -98,6 +98,9 @@ class RealServer {
 /// Where the unpacked servers are; fetched at the first call.
 /// Errors: kUnavailable with what apt said.
 Result<std::filesystem::path> fetched_servers();
+
+/// For ServerOptions::without: a server that has little more than RFC 3501.
+std::vector<std::string> all_extensions();
 
 /// Every kind, for a parameterized suite.
 std::vector<ServerKind> all_server_kinds();

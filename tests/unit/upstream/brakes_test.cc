@@ -14,7 +14,6 @@ namespace upstream {
 namespace {
 
 using namespace std::chrono_literals;
-using support::Direction;
 using support::ScriptedServer;
 
 // ---- Looks that are repeated ----
@@ -196,20 +195,27 @@ TEST_F(OtherMailboxTest, OneRenumberedMailboxLeavesTheOthersAlone) {
   EXPECT_EQ(all_uids("INBOX").encode(), "1:6");
 }
 
-// A message that was under way when the link broke, and the server then renumbered.
+// A message that was under way when the link broke, and the server then renumbered. It has given it
+// another date.
 TEST_F(OtherMailboxTest, WhatWasUnderWayIsFoundUnderNewUids) {
   ASSERT_NO_FATAL_FAILURE(serve_filled(6));
   Contents expected = contents();
-  expected["Work"].insert(mail(5'000));
-  server_->hang_up_on("APPEND", true);
-  server_->refuse("LOGIN", "NO [UNAVAILABLE] later", SIZE_MAX);
-  append_all("Work", {mail(5'000)});
-  ASSERT_TRUE(wait([this] { return server_->messages("Work").size() == 7; }));
-  server_->renumber("Work");
-  go_online();
-  EXPECT_EQ(settled(), "");
-  EXPECT_EQ(contents(), expected);
-  EXPECT_EQ(all_uids("Work").encode(), "1:7");
+  std::size_t count = 6;
+  for (const std::string& letter :
+       {letters(Letters::kWithId, 5'000)[0], letters(Letters::kWithoutId, 5'001)[0]}) {
+    SCOPED_TRACE(letter);
+    expected["Work"].insert(letter);
+    server_->hang_up_on("APPEND", true);
+    server_->refuse("LOGIN", "NO [UNAVAILABLE] later", SIZE_MAX);
+    append_all("Work", {letter});
+    ++count;
+    ASSERT_TRUE(wait([&] { return server_->messages("Work").size() == count; }));
+    server_->renumber("Work");
+    go_online();
+    EXPECT_EQ(settled(), "");
+    EXPECT_EQ(contents(), expected);
+    EXPECT_EQ(all_uids("Work").encode(), "1:" + std::to_string(count));
+  }
 }
 
 // A backup is put back and new mail has UIDs that others had: a write must not hit it.

@@ -55,7 +55,7 @@ TEST_F(ManyMailboxesTest, AreLookedIntoTogether) {
 class CutTest : public ManyMailboxesTest, public testing::WithParamInterface<std::uint64_t> {};
 
 TEST_P(CutTest, InTheMiddleOfThemLosesNothing) {
-  server_->cut(support::Direction::kToClient, GetParam());
+  server_->cut(support::LinkDirection::kToClient, GetParam());
   start(server_->port());
   ASSERT_TRUE(wait([this] { return all_in_step(); }));
   EXPECT_TRUE(server_->was_cut());

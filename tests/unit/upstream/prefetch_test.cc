@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "tests/support/model_server.h"
-#include "tests/unit/upstream/worker_fixture.h"
+#include "tests/support/worker_fixture.h"
 
 namespace upstream {
 namespace {

@@ -2,6 +2,7 @@
 // there twice, and both sides end equal.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -11,7 +12,7 @@
 namespace upstream {
 namespace {
 
-using support::Direction;
+using Direction = support::LinkDirection;
 
 struct Server {
   const char* name;
@@ -46,6 +47,11 @@ class ReplayCutTest : public ReplayFixture, public testing::WithParamInterface<C
     if (!kind().bodies) serve_headers_alone();
     ReplayFixture::serve({.uidplus = server().uidplus, .move = server().move});
   }
+  void serve_inbox() {
+    serve();
+    for (const std::string& letter : letters(kind().letters, 0)) server_->deliver("INBOX", letter);
+    ASSERT_EQ(settled(), "");
+  }
   static const Server& server() { return std::get<Server>(GetParam()); }
   static const Kind& kind() { return std::get<Kind>(GetParam()); }
   void sweep(const std::vector<Step>& steps) {
@@ -59,55 +65,17 @@ class ReplayCutTest : public ReplayFixture, public testing::WithParamInterface<C
 
 TEST_P(ReplayCutTest, AppendThenExpunge) {
   serve();
-  imap::SequenceSet made;
-  sweep({[&](std::uint64_t round) {
-           Contents expected = contents();
-           const std::vector<std::string> batch = letters(kind().letters, round);
-           expected["Work"].insert(batch.begin(), batch.end());
-           made = append_all("Work", batch);
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].clear();
-           EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
-           return expected;
-         }});
+  sweep(append_then_expunge(kind().letters));
 }
 
 TEST_P(ReplayCutTest, CopyThenExpunge) {
-  serve();
-  const std::vector<std::string> batch = letters(kind().letters, 0);
-  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
-  ASSERT_EQ(settled(), "");
-  sweep({[&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].insert(batch.begin(), batch.end());
-           EXPECT_TRUE(run(account_->copy(id_of("INBOX"), all_uids("INBOX"), id_of("Work"))));
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           expected["Work"].clear();
-           EXPECT_TRUE(run(account_->expunge(id_of("Work"), all_uids("Work"), true)));
-           return expected;
-         }});
+  serve_inbox();
+  sweep(copy_then_expunge());
 }
 
 TEST_P(ReplayCutTest, MoveToAndFro) {
-  serve();
-  const std::vector<std::string> batch = letters(kind().letters, 0);
-  for (const std::string& letter : batch) server_->deliver("INBOX", letter);
-  ASSERT_EQ(settled(), "");
-  const auto move = [&](const std::string& from, const std::string& to) {
-    Contents expected = contents();
-    expected[to].insert(batch.begin(), batch.end());
-    expected[from].clear();
-    EXPECT_TRUE(run(account_->move(id_of(from), all_uids(from), id_of(to))));
-    return expected;
-  };
-  sweep({[&](std::uint64_t) { return move("INBOX", "Work"); },
-         [&](std::uint64_t) { return move("Work", "INBOX"); }});
+  serve_inbox();
+  sweep(move_to_and_fro());
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ReplayCutTest,
@@ -120,27 +88,7 @@ class FolderCutTest : public ReplayFixture, public testing::WithParamInterface<D
 
 TEST_P(FolderCutTest, CreateAppendRenameDelete) {
   serve();
-  sweep(GetParam(), 0, 1,
-        {[&](std::uint64_t round) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->create_mailbox("New", 0)));
-           expected["New"] = {letters(Letters::kWithId, round)[0]};
-           append_all("New", letters(Letters::kWithId, round));
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->rename_mailbox("New", "Newer")));
-           expected["Newer"] = expected["New"];
-           expected.erase("New");
-           return expected;
-         },
-         [&](std::uint64_t) {
-           Contents expected = contents();
-           EXPECT_TRUE(run(account_->delete_mailbox("Newer")));
-           expected.erase("Newer");
-           return expected;
-         }});
+  sweep(GetParam(), 0, 1, create_append_rename_delete(Letters::kWithId));
 }
 
 // EXPUNGE without UIDPLUS takes all that is \Deleted: what somebody else has marked must stay.
@@ -151,38 +99,54 @@ TEST_P(FolderCutTest, ExpungeWithoutUidplusSparesWhatOthersMarked) {
   ASSERT_EQ(settled(), "");
   imap::SequenceSet made;
   sweep(GetParam(), 0, 3,
-        {[&](std::uint64_t round) {
-           Contents expected = contents();
+        {[&](std::uint64_t round, Contents expected) {
            made = append_all("Work", letters(Letters::kWithId, round));
            expected["Work"].insert(letters(Letters::kWithId, round)[0]);
            return expected;
          },
-         [&](std::uint64_t) {
+         [&](std::uint64_t, Contents expected) {
            EXPECT_TRUE(run(account_->expunge(id_of("Work"), made, true)));
-           Contents expected = contents();
            expected["Work"] = {mail(900)};
            return expected;
          }});
 }
 
+// Where two seconds lie between the two looks for a message that was under way.
+class SecondLookForSentTest : public ReplayFixture {
+ protected:
+  // Ends after the first look for `letter`.
+  void send_and_look(const std::string& letter) {
+    settings_.sync.reconnect_min = std::chrono::milliseconds(500);
+    settings_.sync.reconnect_max = std::chrono::milliseconds(500);
+    ASSERT_NO_FATAL_FAILURE(serve());
+    server_->deliver("Work", letters(Letters::kWithId, 1)[0]);
+    look_around();
+    ASSERT_EQ(settled(), "");
+    server_->hang_up_on("APPEND", false);
+    append_all("Work", {letter});
+    ASSERT_TRUE(wait([this] { return server_->count("APPEND") == 1; }));
+    const std::size_t looks = server_->count("UID FETCH");
+    ASSERT_TRUE(wait([&] { return server_->count("UID FETCH") > looks; }));
+  }
+};
+
 // A server may be at the message still when the next connection looks for it (Courier).
-TEST_F(ReplayFixture, AMessageThatArrivesAfterTheFirstLookForItIsNotSentAgain) {
-  settings_.sync.reconnect_min = std::chrono::milliseconds(500);
-  settings_.sync.reconnect_max = std::chrono::milliseconds(500);
-  ASSERT_NO_FATAL_FAILURE(serve());
-  server_->deliver("Work", letters(Letters::kWithId, 1)[0]);
-  look_around();
-  ASSERT_EQ(settled(), "");
+TEST_F(SecondLookForSentTest, FindsAMessageThatArrivesAfterTheFirst) {
   const std::string letter = letters(Letters::kWithId, 2)[0];
-  server_->hang_up_on("APPEND", false);
-  append_all("Work", {letter});
-  ASSERT_TRUE(wait([this] { return server_->count("APPEND") == 1; }));
-  const std::size_t looks = server_->count("UID FETCH");
-  ASSERT_TRUE(wait([&] { return server_->count("UID FETCH") > looks; }));
+  ASSERT_NO_FATAL_FAILURE(send_and_look(letter));
   server_->deliver("Work", letter);
   ASSERT_EQ(settled(), "");
   EXPECT_EQ(server_->count("APPEND"), 1U);
   EXPECT_EQ(contents()["Work"].count(letter), 1U);
+}
+
+TEST_F(SecondLookForSentTest, IsNotWaitedForByAStop) {
+  ASSERT_NO_FATAL_FAILURE(send_and_look(letters(Letters::kWithId, 2)[0]));
+  run(sleep_for(loop(), std::chrono::milliseconds(50), {}));  // the first look has its answer
+  const auto begin = std::chrono::steady_clock::now();
+  stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_FALSE(nothing_unsent());
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, FolderCutTest,

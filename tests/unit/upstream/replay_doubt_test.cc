@@ -2,8 +2,10 @@
 // there, say OK to what they do not do, and do not tell why they refuse.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/unit/upstream/replay_fixture.h"
 
@@ -162,6 +164,22 @@ TEST_F(DoubtTest, AMoveWhoseSourceIsNumberedAnewInTheMiddleIsDoneOnce) {
   EXPECT_EQ(contents()["Work"], (std::multiset<std::string>{mail(1), mail(2)}));
   EXPECT_TRUE(contents()["INBOX"].empty());
   EXPECT_EQ(recovered(), 0U);
+}
+
+// Courier gives a mailbox that is renamed a new UIDVALIDITY.
+TEST_F(DoubtTest, AMailboxThatIsRenamedAndNumberedAnewAndThenDeletedIsGone) {
+  settings_.sync.reconnect_min = settings_.sync.reconnect_max = std::chrono::milliseconds(500);
+  ASSERT_NO_FATAL_FAILURE(serve({.renames_anew = true}));
+  server_->deliver("Work", mail(1));
+  look_around();
+  ASSERT_EQ(settled(), "");
+  // Nobody looks at it under its new name before it is deleted.
+  server_->hang_up_on("LIST", false);
+  EXPECT_TRUE(run(account_->rename_mailbox("Work", "Play")));
+  ASSERT_TRUE(is_sent());
+  EXPECT_TRUE(run(account_->delete_mailbox("Play")));
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(server_->mailboxes(), std::vector<std::string>{"INBOX"});
 }
 
 TEST_F(DoubtTest, ARenameThatWasDoneBeforeACutIsNotParked) {

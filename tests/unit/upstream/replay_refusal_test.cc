@@ -78,6 +78,40 @@ class WriteFixture : public ReplayFixture {
   }
 };
 
+// ---- Parked before it was found out what had become of it ----
+
+class UnknownOutcomeTest : public WriteFixture, public testing::WithParamInterface<bool> {
+ protected:
+  const cache::JournalEntry& first() const { return account_->journal().begin()->second; }
+};
+
+TEST_P(UnknownOutcomeTest, ARetryLooksFirst) {
+  const bool arrives = GetParam();
+  ASSERT_NO_FATAL_FAILURE(serve_filled());
+  server_->hang_up_on("APPEND", arrives);
+  server_->refuse("UID FETCH", "NO [SERVERBUG] broken", SIZE_MAX);
+  const Contents expected = write("Append");
+  // Each connection makes one try.
+  for (std::uint32_t tries = 1; first().state != cache::JournalState::kParked; ++tries) {
+    ASSERT_TRUE(wait([&] {
+      return first().attempts > tries || first().state == cache::JournalState::kParked;
+    })) << tries;
+    server_->cut(Direction::kToServer, 0);
+    look_around();
+  }
+  server_->refuse("UID FETCH", "", 0);
+  look_around();
+  const std::uint32_t seen = arrives ? 3 : 2;  // the sync has found it, too
+  ASSERT_TRUE(wait([&] { return messages("Work") == seen; }));
+  retry_now();
+  EXPECT_EQ(settled(), "");
+  EXPECT_EQ(contents(), expected);
+  EXPECT_EQ(server_->count("APPEND"), arrives ? 1U : 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, UnknownOutcomeTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Arrived" : "NotArrived"; });
+
 // ---- Hanging up ----
 
 class HangUpTest : public WriteFixture, public testing::WithParamInterface<bool> {};

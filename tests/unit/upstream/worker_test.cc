@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/support/scripted_server.h"
-#include "tests/unit/upstream/worker_fixture.h"
+#include "tests/support/worker_fixture.h"
 
 namespace upstream {
 namespace {
