@@ -50,8 +50,11 @@ struct UpstreamState {
   bool flags_known = false;      // and flags, date and size of each
   bool accepts_keywords = true;  // PERMANENTFLAGS had \*
   std::vector<std::string> permanent_keywords;
-  std::int64_t last_good_check = 0;  // seconds since 1970
+  std::int64_t last_good_check = 0;  // seconds since 1970; 0: never
 };
+
+/// `last_good_check` of a mailbox that was renamed upstream by us: not since then.
+inline constexpr std::int64_t kNotSinceRename = -1;
 
 /// The stored record of a mailbox, always in memory for every mailbox of an open account.
 struct MailboxRecord {

@@ -45,9 +45,11 @@ Task<Result<>> Replaying::bind(cache::MailboxId mailbox, std::string name, bool 
   cache::UpstreamState state = record->upstream;
   state.name = std::move(name);
   state.delimiter = options_.space.delimiter;
-  state.last_good_check = 0;  // not looked at under this name
-  // It can be selected here all the time, also while upstream is away.
-  if (is_made_here) state.uids_known = !state.name.empty();
+  if (is_made_here) {
+    state.uids_known = !state.name.empty();  // selectable all the time, also while upstream is away
+  } else {
+    state.last_good_check = cache::kNotSinceRename;
+  }
   co_return co_await account_->set_upstream_state(mailbox, std::move(state));
 }
 
@@ -74,8 +76,8 @@ Task<Result<bool>> Replaying::is_another_mailbox(cache::JournalDelete op) {
   if (!items.uid_validity || *items.uid_validity == known.uid_validity) co_return false;
   // Courier numbers a mailbox anew that is renamed: of one that was renamed by us, and not looked
   // at since, UIDVALIDITY tells nothing.
-  const bool may_be_it =
-      known.last_good_check == 0 && items.uid_next && items.uid_next->value() >= known.uid_next;
+  const bool may_be_it = known.last_good_check == cache::kNotSinceRename && items.uid_next &&
+                         items.uid_next->value() >= known.uid_next;
   co_return !may_be_it;
 }
 
@@ -176,7 +178,7 @@ Task<Result<>> Replaying::bind_below(std::string from, std::string to) {
     if (record == nullptr || !record->upstream.name.starts_with(from)) return;
     cache::UpstreamState state = record->upstream;
     state.name.replace(0, from.size(), to);
-    state.last_good_check = 0;
+    state.last_good_check = cache::kNotSinceRename;
     below.emplace(record->id, std::move(state));
   };
   for (const auto& [name, record] : account_->mailboxes()) add(record);

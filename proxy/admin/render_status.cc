@@ -34,7 +34,7 @@ std::string state_line(const AccountStatus& account, std::int64_t now, bool colo
 }
 
 std::string checked(std::int64_t when, std::int64_t now) {
-  return when == 0 ? "never" : human_age(now - when) + " ago";
+  return when <= 0 ? "never" : human_age(now - when) + " ago";
 }
 
 void append_account(const AccountStatus& account, std::int64_t now, std::size_t columns, bool color,
