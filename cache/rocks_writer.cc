@@ -60,6 +60,7 @@ RocksWriter::~RocksWriter() {
   if (thread_.joinable()) thread_.join();
 }
 
+// A group as the engine gets it.
 struct RocksWriter::Merged {
   rocksdb::WriteBatch batch;
   bool sync = false;
@@ -211,8 +212,8 @@ Result<> RocksWriter::write(std::span<const Pending> group) {
 }
 
 // A whole group is safe once the journal file is synced, if all before it in the log is safe too.
-// With the others the log is synced first: a journal file that is ahead with such a group means
-// that the log was damaged.
+// With the others the log is synced first, also when nobody waits for it: a journal file that is
+// ahead with such a group means that the log was damaged.
 Result<> RocksWriter::write_kept(std::span<const Pending> group, Merged* merged) {
   const std::uint64_t all_bytes = merged->batch.GetDataSize() + merged->kept_bytes;
   const bool small = all_bytes <= kMaxWholeBytes;
@@ -226,7 +227,7 @@ Result<> RocksWriter::write_kept(std::span<const Pending> group, Merged* merged)
     step("kept");
   }
   const Result<> stored = whole && kept ? write_whole_to_engine(&merged->batch)
-                                        : write_to_engine(&merged->batch, merged->sync);
+                                        : write_to_engine(&merged->batch, true);
   if (!stored) {
     take_back();
     return stored;

@@ -65,9 +65,9 @@ class RocksWriter {
     std::move_only_function<void(Result<>)> done;
   };
   struct LogEnd;
-
-  // A group as the engine gets it.
   struct Merged;
+  enum class Unsynced : std::uint8_t { kNothing, kWholeGroups, kAnything };
+
   Result<Merged> merge(const Engine& engine, std::span<const Pending> group) const;
 
   void run();
@@ -112,7 +112,6 @@ class RocksWriter {
   // The thread's own, once it runs.
   std::uint64_t sequence_ = 0;  // of the last group
   std::unique_ptr<JournalFile> journal_;
-  enum class Unsynced : std::uint8_t { kNothing, kWholeGroups, kAnything };
   Unsynced unsynced_ = Unsynced::kNothing;  // what of the log may not be on the disk
   Clock::time_point space_good_until_;
   Error trouble_{Errc::kLimit, "the store takes no writes"};  // what was met last

@@ -270,6 +270,7 @@ TEST_F(ConflictsTest, WritesFollowAMailboxRenamedUpstream) {
 TEST_F(ConflictsTest, AWriteThatMeetsARenameUpstreamFollowsIt) {
   link_->up();
   expect_convergence();
+  link_->stall();  // both are written before the first one is refused
   there("RENAME Work Jobs");
   append_here("Work", simple_message("written here"));
   here("SELECT INBOX");
