@@ -31,7 +31,6 @@ constexpr std::size_t kMaxRecordBytes = std::size_t{8} << 20;
 // A group is cut into records of about this size, so that a long message is never held whole.
 constexpr std::size_t kRecordBytes = std::size_t{512} << 10;
 constexpr std::uint64_t kReserveStep = 1U << 20;
-constexpr std::uint64_t kSmall = 1U << 20;
 
 struct Crc {
   std::array<std::array<std::uint32_t, 256>, 8> table{};
@@ -330,7 +329,9 @@ Result<> JournalFile::write_record(bool is_last) {
   return {};
 }
 
-bool JournalFile::wants_renewal() const { return size_ > kSmall && size_ > 2 * first_size_; }
+bool JournalFile::wants_renewal(std::uint64_t least) const {
+  return size_ > least && size_ > 2 * first_size_;
+}
 
 Result<JournalFile::Facts> JournalFile::read(const std::string& path, std::uint64_t after,
                                              const std::function<Result<>(const Op& op)>& each) {

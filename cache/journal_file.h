@@ -47,8 +47,8 @@ class JournalFile {
   bool is_whole() const { return is_whole_; }
   /// Takes back the group that was begun last, also when it was ended.
   Result<> drop();
-  /// Whether most of it may be out of date.
-  bool wants_renewal() const;
+  /// Whether most of it may be out of date; not while it is shorter than `least`.
+  bool wants_renewal(std::uint64_t least) const;
 
   struct Facts {
     bool exists = false;

@@ -74,6 +74,7 @@ class RocksStore final : public Store {
         writer_(this, &slot_, &damage_,
                 {.directory = directory,
                  .journal_file = options.journal_file,
+                 .journal_file_bytes = options.journal_file_bytes,
                  .reserve_bytes = options.reserve_bytes,
                  .at_step = options.at_step}) {}
 

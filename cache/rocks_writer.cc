@@ -226,8 +226,8 @@ Result<> RocksWriter::write_kept(std::span<const Pending> group, Merged* merged)
     kept = journal_->end(merged->sync);
     step("kept");
   }
-  const Result<> stored = whole && kept ? write_whole_to_engine(&merged->batch)
-                                        : write_to_engine(&merged->batch, true);
+  const Result<> stored =
+      whole && kept ? write_whole_to_engine(&merged->batch) : write_to_engine(&merged->batch, true);
   if (!stored) {
     take_back();
     return stored;
@@ -238,7 +238,7 @@ Result<> RocksWriter::write_kept(std::span<const Pending> group, Merged* merged)
     kept = journal_->end(merged->sync);
     step("kept");
   }
-  if (kept && !journal_->wants_renewal()) return {};
+  if (kept && !journal_->wants_renewal(options_.journal_file_bytes)) return {};
   // The store has the group: from here on there is no way back. A journal file that cannot be
   // written is made anew; if that fails too it is done before the next group, which fails
   // otherwise.

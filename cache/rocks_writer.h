@@ -38,6 +38,7 @@ class RocksWriter {
   struct Options {
     std::string directory;
     std::string journal_file;  // empty: nothing is kept apart
+    std::uint64_t journal_file_bytes = 0;
     std::uint64_t reserve_bytes = 0;
     StepHook at_step;
   };

@@ -143,6 +143,9 @@ using StepHook = std::function<void(std::string_view step)>;
 struct StoreOptions {
   /// Of what is kept apart (cache/kept.h); empty: nothing is.
   std::string journal_file;
+  /// It is made anew when it is longer than this and has doubled: a few milliseconds in which other
+  /// commits wait; and at a start after a crash that much may have to be put back.
+  std::uint64_t journal_file_bytes = 8U << 20;
   /// Written when a checksum does not match while the store is in use; empty: not.
   std::string damage_note;
   StepHook at_step;

@@ -34,8 +34,9 @@ class PowerCutTest : public testing::TestWithParam<unsigned>, public LoopFixture
   };
 
   void SetUp() override {
-    // Memory is full soon, so that there are several logs.
+    // Memory is full soon, so that there are several logs; the journal file is too long soon.
     options_.write_buffer_bytes = 1U << 20;
+    options_.journal_file_bytes = 200U << 10;
     options_.at_step = [this](std::string_view step) { take_image(step); };
     states_.emplace_back();
   }
