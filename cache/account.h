@@ -283,6 +283,7 @@ class Account {
   void close_name(Change* change, MailboxRecord* record, bool has_children, bool upstream_has_it);
   void rename_in(Change* change, MailboxRecord* record, const std::string& to);
   bool may_be_upstream(const MailboxRecord& record) const;
+  bool is_older_than_a_free_name(MailboxId mailbox) const;
   Task<Result<>> rename_inbox(MailboxId inbox, std::string to);
   void set_subscription(Change* change, const std::string& name, bool subscribed);
   void journal_subscription(Change* change, const std::string& name, bool subscribed);

@@ -124,13 +124,17 @@ void Account::bind_created(Change* change, MailboxId mailbox, imap::Uid uid,
   const auto pair =
       std::ranges::lower_bound(created->uids, uid, {}, &std::pair<imap::Uid, imap::Uid>::first);
   if (pair == created->uids.end() || pair->first != uid) return;
+  const MessageEntry* known = found->box->find_upstream(pair->second);
+  const bool is_doubled = known != nullptr && known->uid != uid;
+  if (is_doubled && std::as_const(*found->box).find_any(uid) != nullptr) {
+    // A sync has found it meanwhile: one row is enough, and this one was there first.
+    const std::uint32_t other = known->uid.value();
+    vanish_in(change, found->box, imap::SequenceSet::of(other, other));
+    known = nullptr;
+  }
   Edit edit(change, found->box);
   MessageEntry* entry = edit.find_any(uid);
-  const MessageEntry* known = found->box->find_upstream(pair->second);
-  if (known != nullptr && known != entry) {
-    // A sync has found it while its entry was parked: one row is enough.
-    vanish_in(change, found->box, imap::SequenceSet::of(uid.value(), uid.value()));
-  } else if (entry != nullptr && known == nullptr) {
+  if (entry != nullptr && known == nullptr) {
     edit.bind(entry, pair->second);
     // What the sync would find: by these a mailbox is known again that is renamed upstream now.
     MailboxRecord* record = found->box->record_.get();

@@ -257,12 +257,12 @@ void Account::rename_in(Change* change, MailboxRecord* record, const std::string
        at != by_name_.end() && is_below(at->first, from); ++at) {
     below.push_back(at->second);
   }
-  // What upstream does not have yet is made there under its new name.
-  bool upstream_has_some = false;
-  for (const MailboxRecord* each : below) upstream_has_some |= may_be_upstream(*each);
-  if (may_be_upstream(*record) || upstream_has_some) {
-    change->add_entry(JournalRename{record->id, from, to});
+  // What upstream does not have yet is made there under its new name, if that was free already.
+  bool upstream_is_told = may_be_upstream(*record) || is_older_than_a_free_name(record->id);
+  for (const MailboxRecord* each : below) {
+    upstream_is_told |= may_be_upstream(*each) || is_older_than_a_free_name(each->id);
   }
+  if (upstream_is_told) change->add_entry(JournalRename{record->id, from, to});
   rename_folder(change, record, to);
   for (MailboxRecord* child : below) {
     rename_folder(change, child, to + child->name.substr(from.size()));
@@ -279,6 +279,19 @@ bool Account::may_be_upstream(const MailboxRecord& record) const {
     }
   }
   return (record.attributes & kNoSelect) == 0 || !record.upstream.name.empty();
+}
+
+// Whether a name was given up here after the CREATE of the mailbox: made under it, the mailbox would
+// meet the one that has it upstream still.
+bool Account::is_older_than_a_free_name(MailboxId mailbox) const {
+  for (const JournalSeq seq : journal_index_.concerning(mailbox)) {
+    if (!std::holds_alternative<JournalCreate>(journal_.at(seq).op)) continue;
+    return std::any_of(journal_.upper_bound(seq), journal_.end(), [](const auto& later) {
+      return std::holds_alternative<JournalDelete>(later.second.op) ||
+             std::holds_alternative<JournalRename>(later.second.op);
+    });
+  }
+  return false;
 }
 
 // RFC 3501 6.3.5: the messages of INBOX move to the new mailbox, INBOX stays and is empty.

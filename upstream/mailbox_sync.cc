@@ -35,8 +35,6 @@ class Syncing {
     const bool other = renumbered || is_an_earlier_one();
     if (options_.finds_sent && !other) co_return Result<>();
     if (other) CO_TRY_VOID(co_await rebind(renumbered));
-    // What is new may be ours: replay tells, and the rest is learned after it.
-    if (options_.finds_sent) co_return Result<>();
     if (selected_.uid_validity.is_set()) state_.uid_validity = selected_.uid_validity;
     if (!state_.uids_known || other) {
       CO_TRY_VOID(co_await learn_all());

@@ -83,8 +83,9 @@ Task<Result<cache::ReplayedUids>> Replaying::find_created(cache::MailboxId to, c
   imap::FetchCommand command;
   command.uid = true;
   if (note.uid_validity.is_set() && note.uid_validity != selected_state_.uid_validity) {
-    // Numbered anew meanwhile: it may be any that is not ours.
+    // Numbered anew meanwhile, and a sync has learned all that is there.
     note.uid_next = imap::Uid(1);
+    among = Among::kSynced;
   }
   command.set = imap::SequenceSet::from(std::max(1U, note.uid_next.value()));
   command.items = {{imap::FetchKind::kUid}, {imap::FetchKind::kRfc822Size}};

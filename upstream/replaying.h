@@ -109,7 +109,7 @@ class Replaying {
     kNew,
     kSure,   // upstream has said that it has them: one that is new there is the one that is sought,
              // whatever the server has made of its header
-    kSynced  // those that a sync may have found while the entry was parked
+    kSynced  // those that a sync may have found meanwhile
   };
   // Looks in the destination, from the noted UIDNEXT on, for messages that are not `told` of.
   Task<Result<cache::ReplayedUids>> find_created(cache::MailboxId to, cache::InFlight note,

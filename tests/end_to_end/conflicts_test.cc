@@ -282,6 +282,21 @@ TEST_F(ConflictsTest, AWriteThatMeetsARenameUpstreamFollowsIt) {
   EXPECT_TRUE(recovered_.empty());
 }
 
+// Made under its new name at once it would be taken for the one that is to go, and that would stay.
+TEST_F(ConflictsTest, AMailboxMadeHereTakesANameAfterTheOneThatHadIt) {
+  here("CREATE New");
+  here("DELETE Work/Old");
+  here("RENAME New Work/Old");
+  here("CREATE Other");
+  here("RENAME Work Jobs");
+  here("RENAME Other Work");
+  append_here("Work", simple_message("written here"));
+  meet();
+  EXPECT_EQ(count("Jobs", "Work 0"), 1U);
+  EXPECT_EQ(tree_["Jobs/Old"].size(), 0U);
+  EXPECT_EQ(tree_["Work"].size(), 1U);
+}
+
 TEST_F(ConflictsTest, ARenameToANameThatIsTakenUpstreamIsParked) {
   here("RENAME Work Tasks");
   append_here("Tasks", simple_message("from here"));

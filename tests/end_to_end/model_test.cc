@@ -561,6 +561,7 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
     kill_next_ = false;
     mend();
     ASSERT_TRUE(proxy_->running()) << "waystation has ended";
+    // Dovecot's processes may wait two minutes for a lock that one of them has left behind.
     ASSERT_TRUE(eventually(
         [&, tries = 0]() mutable {
           const auto status = proxy_->status();
@@ -568,7 +569,7 @@ class ModelTest : public ProxyFixture, public testing::WithParamInterface<Param>
           if (++tries % 20 == 0) tell_queue("retry");  // not after minutes
           return false;
         },
-        90s))
+        200s))
         << "the queue is not empty: " << queue();
     const int parked = tell_queue("drop");
     // With nobody to disagree with, nothing is refused.
