@@ -281,8 +281,8 @@ bool Account::may_be_upstream(const MailboxRecord& record) const {
   return (record.attributes & kNoSelect) == 0 || !record.upstream.name.empty();
 }
 
-// Whether a name was given up here after the CREATE of the mailbox: made under it, the mailbox would
-// meet the one that has it upstream still.
+// Whether a name was given up here after the CREATE of the mailbox: made under it, the mailbox
+// would meet the one that has it upstream still.
 bool Account::is_older_than_a_free_name(MailboxId mailbox) const {
   for (const JournalSeq seq : journal_index_.concerning(mailbox)) {
     if (!std::holds_alternative<JournalCreate>(journal_.at(seq).op)) continue;
