@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kPage = 4'096;
 
 struct File {
-  ino_t inode;
+  ino_t inode = 0;
   std::string bytes;
   bool operator==(const File&) const = default;
 };
