@@ -166,22 +166,7 @@ Result<RocksWriter::Merged> RocksWriter::merge(const Engine& engine,
   for (const Pending& pending : group) {
     merged.sync = merged.sync || pending.durability == Durability::kSynced;
     for (const Batch::Op& op : pending.batch.ops()) {
-      rocksdb::ColumnFamilyHandle* const family = engine.family(op.family);
-      rocksdb::Status added;
-      switch (op.kind) {
-        case Batch::Kind::kPut:
-          added = merged.batch.Put(family, op.key, op.value);
-          break;
-        case Batch::Kind::kErase:
-          added = merged.batch.Delete(family, op.key);
-          break;
-        case Batch::Kind::kEraseRange:
-          added = merged.batch.DeleteRange(family, op.key, op.value);
-          break;
-        case Batch::Kind::kKeep:
-          break;
-      }
-      if (!added.ok()) return fail(to_error(added));
+      TRY_VOID(add(engine, {op.kind, op.family, op.key, op.value}, &merged.batch));
       merged.keeps = merged.keeps || op.kept;
       merged.kept_bytes += op.kept ? op.kept_bytes + kKeptOpBytes : 0;
     }
@@ -190,12 +175,38 @@ Result<RocksWriter::Merged> RocksWriter::merge(const Engine& engine,
     merged.keeps = false;
     return merged;
   }
-  std::string number;
-  Encoder(&number).number(sequence_ + 1);
-  const rocksdb::Status added =
-      merged.batch.Put(engine.family(Family::kMeta), keys::sequence(), number);
-  if (!added.ok()) return fail(to_error(added));
+  TRY_VOID(add_sequence(engine, sequence_ + 1, &merged.batch));
   return merged;
+}
+
+Result<> RocksWriter::add(const Engine& engine, const JournalFile::Op& op,
+                          rocksdb::WriteBatch* batch) {
+  rocksdb::ColumnFamilyHandle* const family = engine.family(op.family);
+  const rocksdb::Slice key(op.key.data(), op.key.size());
+  const rocksdb::Slice value(op.value.data(), op.value.size());
+  rocksdb::Status added;
+  switch (op.kind) {
+    case Batch::Kind::kPut:
+      added = batch->Put(family, key, value);
+      break;
+    case Batch::Kind::kErase:
+      added = batch->Delete(family, key);
+      break;
+    case Batch::Kind::kEraseRange:
+      added = batch->DeleteRange(family, key, value);
+      break;
+    case Batch::Kind::kKeep:
+      break;
+  }
+  if (!added.ok()) return fail(to_error(added));
+  return {};
+}
+
+Result<> RocksWriter::add_sequence(const Engine& engine, std::uint64_t sequence,
+                                   rocksdb::WriteBatch* batch) {
+  std::string number;
+  Encoder(&number).number(sequence);
+  return add(engine, {Batch::Kind::kPut, Family::kMeta, keys::sequence(), number}, batch);
 }
 
 Result<> RocksWriter::write(std::span<const Pending> group) {

@@ -70,6 +70,9 @@ class RocksWriter {
   enum class Unsynced : std::uint8_t { kNothing, kWholeGroups, kAnything };
 
   Result<Merged> merge(const Engine& engine, std::span<const Pending> group) const;
+  static Result<> add(const Engine& engine, const JournalFile::Op& op, rocksdb::WriteBatch* batch);
+  static Result<> add_sequence(const Engine& engine, std::uint64_t sequence,
+                               rocksdb::WriteBatch* batch);
 
   void run();
   bool take_group(std::vector<Pending>* group);

@@ -89,24 +89,12 @@ Result<> RocksWriter::catch_up() {
 Result<> RocksWriter::put_back(std::uint64_t after) {
   const EnginePtr engine = slot_->use();
   rocksdb::WriteBatch batch;
-  const auto take = [&](const JournalFile::Op& op) -> Result<> {
-    rocksdb::ColumnFamilyHandle* const family = engine->family(op.family);
-    const rocksdb::Slice key(op.key.data(), op.key.size());
-    const rocksdb::Slice value(op.value.data(), op.value.size());
-    rocksdb::Status added;
-    if (op.kind == Batch::Kind::kPut) added = batch.Put(family, key, value);
-    if (op.kind == Batch::Kind::kErase) added = batch.Delete(family, key);
-    if (op.kind == Batch::Kind::kEraseRange) added = batch.DeleteRange(family, key, value);
-    if (!added.ok()) return fail(to_error(added));
-    return {};
-  };
+  const auto take = [&](const JournalFile::Op& op) { return add(*engine, op, &batch); };
   TRY(const JournalFile::Facts facts, JournalFile::read(options_.journal_file, after, take));
-  std::string number;
-  Encoder(&number).number(facts.sequence);
+  TRY_VOID(add_sequence(*engine, facts.sequence, &batch));
   rocksdb::WriteOptions options;
   options.sync = true;
-  rocksdb::Status written = batch.Put(engine->family(Family::kMeta), keys::sequence(), number);
-  if (written.ok()) written = engine->db()->Write(options, &batch);
+  const rocksdb::Status written = engine->db()->Write(options, &batch);
   if (!written.ok()) return fail(to_error(written));
   return {};
 }
